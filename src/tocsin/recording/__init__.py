@@ -1,0 +1,1 @@
+"""What happened and what is known: the database, append-only where it matters."""

@@ -1,0 +1,101 @@
+"""Screenings as they are stored: one event, the privacy-minimised hashes, and the intents.
+
+All three are written in one transaction, before anything is done about the upload.
+"""
+
+from collections.abc import Sequence
+from concurrent.futures import Future
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection, Row, insert
+
+from tocsin.model import Action, Hit, Screening, SeenView, SignalType
+from tocsin.recording import tables
+from tocsin.recording.actions import intend_in
+from tocsin.recording.events import Event, Tag
+from tocsin.recording.store import Store, record_in
+
+_TYPES = tuple(SignalType)
+"""Seen views store a type as its place in this tuple: types are added at the end, never moved."""
+
+
+def record(
+    store: Store,
+    screening: Screening,
+    actions: Sequence[Action],
+    *,
+    actor: str,
+    keep_seen: bool,
+    keep_name: bool,
+    tag: Tag = Tag.SCREENED,
+) -> "Future[None]":
+    """Store a screening; the future ends when it is durable. Raises Unavailable.
+
+    `keep_seen` also keeps the upload's hashes for look-back, `keep_name` the platform's name of it.
+    """
+    happened = Event(screening.at, tag, actor, screening.upload.id, body(screening, keep_name))
+    if not keep_seen and not actions:
+        return store.record(happened)
+
+    def job(connection: Connection) -> None:
+        record_in(connection, happened)
+        if keep_seen and screening.views:
+            connection.execute(insert(tables.seen).values(_seen(screening)))
+        intend_in(connection, actions, screening.at)
+
+    return store.write(job)
+
+
+def body(screening: Screening, keep_name: bool) -> dict[str, Any]:
+    """Return what is stored of a screening: enough to replay the verdict, no content."""
+    judgement = screening.judgement
+    fields: dict[str, Any] = {
+        "kind": screening.upload.kind.value,
+        "verdict": judgement.verdict.value,
+        "reasons": [
+            {"code": reason.code, "text": reason.text, "list": reason.list}
+            for reason in judgement.reasons
+        ],
+        "hits": [hit_fields(hit) for hit in screening.hits],
+        "draw": judgement.draw,
+        "revision": screening.revision,
+        "views": len(screening.views),
+        "territory": screening.upload.territory,
+        "format": screening.format,
+    }
+    return fields | ({"name": screening.upload.name} if keep_name else {})
+
+
+def hit_fields(hit: Hit) -> dict[str, Any]:
+    """Return a hit in the fields of the record, the API and the command line alike."""
+    return {
+        "signal": hit.signal.text,
+        "type": hit.signal.type.value,
+        "item": hit.item_id,
+        "list": hit.rule.name,
+        "distance": hit.distance,
+        "view": hit.view,
+        "quality": hit.quality,
+        "labels": list(hit.labels),
+        "expires_at": hit.expires_at.isoformat() if hit.expires_at else None,
+    }
+
+
+def seen_views(row: Row[Any]) -> tuple[SeenView, ...]:
+    """Read the views of a row of `seen`."""
+    codes = np.frombuffer(row.codes, np.uint8).reshape(-1, 32)
+    return tuple(
+        SeenView(name, _TYPES[number], code.tobytes(), quality)
+        for code, (name, number, quality) in zip(codes, row.views, strict=True)
+    )
+
+
+def _seen(screening: Screening) -> dict[str, Any]:
+    return {
+        "upload_id": screening.upload.id,
+        "at": screening.at,
+        "revision": screening.revision,
+        "codes": b"".join(view.code for view in screening.views),
+        "views": [[view.name, _TYPES.index(view.type), view.quality] for view in screening.views],
+    }

@@ -1,0 +1,82 @@
+"""Fixtures for all tests: a clock that stands still, and a store on each database.
+
+Actors in tests are people: alice moderates, bob leads her team, charlie is outside, dana works at
+a peer platform.
+"""
+
+import pytest
+from hypothesis import settings
+
+from clocks import FakeClock
+from databases import Postgres, new_database, start_postgres
+from tocsin.recording.store import Store
+
+# Machines that run the tests are shared: how long an example takes says nothing.
+settings.register_profile("tocsin", deadline=None)
+settings.load_profile("tocsin")
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    """The same moment until the test advances it."""
+    return FakeClock()
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory):
+    """A PostgreSQL server of the tests' own, or what stands in the way of having one."""
+    with start_postgres() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_store_url(request, tmp_path):
+    """The URL of a database without any table."""
+    yield from _store_url(request, request.param, tmp_path, template="template1")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_url(request, tmp_path):
+    """The URL of a database that no other test uses."""
+    yield from _store_url(request, request.param, tmp_path)
+
+
+@pytest.fixture
+def store(store_url):
+    """A store on each of the two databases."""
+    yield from _opened(store_url)
+
+
+@pytest.fixture
+def sqlite_store(tmp_path):
+    """A store on SQLite, for what only that does."""
+    yield from _opened(f"sqlite:///{tmp_path / 'tocsin.db'}")
+
+
+@pytest.fixture
+def postgresql_url(request, tmp_path):
+    """The URL of a PostgreSQL database, for what only that does."""
+    yield from _store_url(request, "postgresql", tmp_path)
+
+
+@pytest.fixture
+def postgresql_store(postgresql_url):
+    """A store on PostgreSQL, for what only that does."""
+    yield from _opened(postgresql_url)
+
+
+def _opened(url):
+    store = Store(url)
+    yield store
+    store.close()
+
+
+def _store_url(request, kind, folder, template="tocsin"):
+    if kind == "sqlite":
+        yield f"sqlite:///{folder / 'tocsin.db'}"
+        return
+    server = request.getfixturevalue("postgres")
+    if not isinstance(server, Postgres):
+        pytest.skip(server)
+    with new_database(server, template) as url:
+        yield url
