@@ -1,0 +1,1 @@
+"""Turning what was decoded into signals that can be matched."""
