@@ -1,0 +1,1 @@
+"""The stage that turns hostile bytes into planes of pixels, inside walls."""
