@@ -1,0 +1,1 @@
+"""Carrying verdicts out: one connector per file, intent stored first."""
