@@ -1,0 +1,199 @@
+"""The indices that search the lists: one for each list and signal type, following the database.
+
+The database is the truth. Before each search the node compares one number, the revision; when it
+moved, the rows changed since are read and applied. So a signal is matchable the moment its add is
+answered, in every process, without a polling interval and without a rebuild.
+"""
+
+import shutil
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, Row, select
+
+from tocsin.lists.rules import Rules
+from tocsin.matching.index import Index, Matches
+from tocsin.model import PDQ_RADIUS, Codes, ListRule, Signal, SignalType
+from tocsin.recording import tables
+from tocsin.recording.store import Store
+
+MERGE_PAUSE_S = 0.5
+"""How long the merge thread rests between two looks at the indices."""
+
+_Key = tuple[int, SignalType]
+
+
+class Indices:
+    """Every index of this node. Thread-safe; `merge=True` also merges in the background."""
+
+    def __init__(self, store: Store, rules: Rules, folder: Path, *, merge: bool) -> None:
+        self._store = store
+        self._rules_of = rules
+        self._folder = folder / store.id
+        self._merges = merge
+        self._lock = threading.Lock()
+        self._open: dict[_Key, Index] = {}
+        self._rules: tuple[ListRule, ...] = ()
+        self._revision = -1
+        self._closing = threading.Event()
+        self.damage: tuple[str, ...] = ()
+        self.refresh()
+        self._merger = threading.Thread(target=self._merge_forever, name="merge", daemon=True)
+        if merge:
+            self._merger.start()
+
+    def __enter__(self) -> "Indices":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def rules(self) -> tuple[ListRule, ...]:
+        """The lists as of the last refresh, by name."""
+        return self._rules
+
+    def refresh(self) -> int:
+        """Apply what changed in the database; return the revision reached. Raises Unavailable."""
+        if self._store.revision() == self._revision:
+            return self._revision
+        with self._lock:
+            return self._catch_up()
+
+    def search(self, rule: ListRule, type: SignalType, codes: Codes) -> Matches:
+        """Find every signal of a list within its radius of each code (shape (n, 32), uint8)."""
+        index = self._open.get((rule.id, type))
+        if index is None:
+            nothing = np.empty(0)
+            return Matches(
+                nothing.astype(np.int32), nothing.astype(np.int64), nothing.astype(np.int16)
+            )
+        return index.search(codes, radius=rule.radius if type.perceptual else 0)
+
+    def has(self, rule: ListRule, type: SignalType) -> bool:
+        """Whether a list has ever had signals of this type."""
+        return (rule.id, type) in self._open
+
+    def sizes(self) -> dict[str, int]:
+        """Count the signals in memory, by list and type ("list/pdq")."""
+        names = {rule.id: rule.name for rule in self._rules}
+        return {
+            f"{names[list_id]}/{type_}": len(index)
+            for (list_id, type_), index in self._open.items()
+            if list_id in names
+        }
+
+    def merge(self) -> None:
+        """Fold every tail that is long enough into a segment file."""
+        for index in list(self._open.values()):
+            if index.needs_merge:
+                index.merge()
+
+    def close(self) -> None:
+        """Stop merging and let go of the files. What was not merged is in the database."""
+        self._closing.set()
+        if self._merger.is_alive():
+            self._merger.join()
+        with self._lock:
+            for index in self._open.values():
+                index.close()
+            self._open.clear()
+
+    def _catch_up(self) -> int:
+        target = self._store.revision()
+        rules = self._rules_of.all()
+        with self._store.read() as connection:
+            if self._revision < 0:
+                self._open_all(connection, rules, target)
+            else:
+                signal = tables.signals.c
+                later = (signal.revision > self._revision) & (signal.revision <= target)
+                query = select(tables.signals).where(later).order_by(signal.id)
+                self._apply(connection.execute(query), target)
+        self._rules = rules
+        self._revision = target
+        return target
+
+    def _open_all(self, connection: Connection, rules: tuple[ListRule, ...], target: int) -> None:
+        """Open what is on disk, drop what belongs to no list, and add what is newer."""
+        signal = tables.signals.c
+        for rule in rules:
+            types = connection.execute(
+                select(signal.type).where(signal.list_id == rule.id).distinct()
+            ).scalars()
+            for type_ in [SignalType(one) for one in types]:
+                index = self._index((rule.id, type_), target)
+                query = select(tables.signals).where(
+                    signal.list_id == rule.id,
+                    signal.type == type_.value,
+                    signal.revision > index.persisted_revision,
+                    signal.revision <= target,
+                )
+                found = connection.execution_options(yield_per=10_000).execute(query)
+                self._apply(found, target)
+        self._drop_strangers({str(rule.id) for rule in rules})
+
+    def _apply(self, rows: Iterable[Row[tuple[object, ...]]], target: int) -> None:
+        for key, (keys, codes, removed) in grouped(rows).items():
+            self._index(key, target).apply(revision=target, keys=keys, codes=codes, removed=removed)
+
+    def _index(self, key: _Key, target: int) -> Index:
+        if key not in self._open:
+            list_id, type_ = key
+            folder = self._folder / str(list_id) / type_.value
+            index = self._open_index(folder, type_)
+            if index.persisted_revision > target:
+                # The database was restored from a backup: what the index knows never happened.
+                index.close()
+                shutil.rmtree(folder)
+                index = self._open_index(folder, type_)
+            self.damage += tuple(f"{list_id}/{type_}: {one}" for one in index.damage)
+            self._open = {**self._open, key: index}  # Searches read the old one undisturbed.
+        return self._open[key]
+
+    def _open_index(self, folder: Path, type_: SignalType) -> Index:
+        radius = PDQ_RADIUS if type_.perceptual else 0
+        return Index.open(folder, radius=radius, writer=self._merges)
+
+    def _drop_strangers(self, known: set[str]) -> None:
+        if not self._merges or not self._folder.exists():
+            return
+        for folder in self._folder.iterdir():
+            if folder.name not in known:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def _merge_forever(self) -> None:
+        while not self._closing.wait(MERGE_PAUSE_S):
+            self.merge()
+
+
+def grouped(
+    rows: Iterable[Row[tuple[object, ...]]],
+) -> dict[_Key, tuple[NDArray[np.int64], Codes, NDArray[np.int64]]]:
+    """Sort rows of `signal` by list and type: keys and codes to add, and keys to remove."""
+    added: dict[_Key, list[tuple[int, bytes]]] = {}
+    removed: dict[_Key, list[int]] = {}
+    for row in rows:
+        key = (row.list_id, SignalType(row.type))
+        added.setdefault(key, [])
+        if row.removed:
+            removed.setdefault(key, []).append(row.id)
+        else:
+            added[key].append((row.id, Signal(key[1], row.value).code))
+    return {
+        key: (
+            np.array([number for number, _ in pairs], dtype=np.int64),
+            np.frombuffer(b"".join(code for _, code in pairs), dtype=np.uint8).reshape(-1, 32),
+            np.array(removed.get(key, []), dtype=np.int64),
+        )
+        for key, pairs in added.items()
+    }
