@@ -1,0 +1,177 @@
+"""The only place that builds things: settings in, a node out."""
+
+import stat
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from types import TracebackType
+
+from tocsin.acting.base import Connector
+from tocsin.acting.dryrun import DryRun
+from tocsin.acting.planning import plan
+from tocsin.acting.signing import parse_keys
+from tocsin.acting.webhook import Webhook
+from tocsin.config import Settings
+from tocsin.decoding.base import Limits
+from tocsin.decoding.sandbox import Sandbox
+from tocsin.dispatching import Dispatcher
+from tocsin.errors import ConfigurationError
+from tocsin.keys import Keys
+from tocsin.lists.indices import Indices
+from tocsin.lists.items import Items
+from tocsin.lists.lookback import Lookback
+from tocsin.lists.recognising import Recogniser
+from tocsin.lists.retention import Retention
+from tocsin.lists.rules import Rules
+from tocsin.recording.history import History
+from tocsin.recording.store import Store
+from tocsin.safehttp import SafeClient
+from tocsin.screening import Road
+
+WALLS = frozenset({"no_new_privs", "rlimits", "seccomp", "landlock"})
+"""The walls that decoding needs unless the operator accepts a degraded sandbox."""
+
+
+def now() -> datetime:
+    """Return the time, aware UTC: the one clock of a node."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A running node: everything the faces need, and the order in which it ends."""
+
+    settings: Settings
+    store: Store
+    rules: Rules
+    items: Items
+    indices: Indices
+    recogniser: Recogniser
+    decoder: Sandbox
+    lookback: Lookback
+    retention: Retention
+    dispatcher: Dispatcher
+    keys: Keys
+    history: History
+    road: Road
+
+    def __enter__(self) -> "Node":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def start(self) -> None:
+        """Start what runs in the background of a serving node."""
+        self.lookback.start()
+        self.retention.start()
+        self.dispatcher.start()
+
+    def close(self) -> None:
+        """End in the opposite order of building. May be called twice."""
+        self.dispatcher.close()
+        self.retention.close()
+        self.lookback.close()
+        self.decoder.close()
+        self.indices.close()
+        self.store.close()
+
+    def problems(self) -> tuple[str, ...]:
+        """Say what is wrong right now, in sentences; nothing when all is well."""
+        walls = [
+            f"the sandbox lacks {wall.name}: {wall.detail}"
+            for wall in self.decoder.walls()
+            if not wall.stands and wall.name in WALLS
+        ]
+        background = [
+            f"{name}: {part.problem}"
+            for name, part in (
+                ("look-back", self.lookback),
+                ("retention", self.retention),
+                ("actions", self.dispatcher),
+            )
+            if part.problem
+        ]
+        damage = [f"an index was rebuilt: {one}" for one in self.indices.damage]
+        return (*walls, *background, *damage)
+
+
+def build(settings: Settings, *, merge: bool = True) -> Node:
+    """Build a node. `merge`: this process may write index files (one at a time can).
+
+    Raises ConfigurationError, Unavailable.
+    """
+    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    store = Store(settings.store_url)
+    rules = Rules(store, now)
+    indices = Indices(store, rules, settings.data / "index", merge=merge)
+    recogniser = Recogniser(store, indices, now)
+    connectors = _connectors(settings)
+    planned = partial(plan, connectors=[one.name for one in connectors])
+    decoder = _sandbox(settings)
+    lookback = Lookback(store, rules, now, planned)
+    dispatcher = Dispatcher(store, connectors, now)
+    road = Road(
+        store=store,
+        decoder=decoder,
+        recogniser=recogniser,
+        lookback=lookback,
+        dispatcher=dispatcher,
+        connectors=[one.name for one in connectors],
+        clock=now,
+        keep_seen=settings.seen_retention_days > 0,
+        keep_name=settings.record_names,
+    )
+    return Node(
+        settings=settings,
+        store=store,
+        rules=rules,
+        items=Items(store, now),
+        indices=indices,
+        recogniser=recogniser,
+        decoder=decoder,
+        lookback=lookback,
+        retention=Retention(store, now, seen_days=settings.seen_retention_days),
+        dispatcher=dispatcher,
+        keys=Keys(store, now),
+        history=History(store),
+        road=road,
+    )
+
+
+def _sandbox(settings: Settings) -> Sandbox:
+    limits = Limits(
+        file_bytes=settings.max_upload_bytes,
+        pixels=settings.max_pixels,
+        memory_bytes=settings.max_decode_memory_bytes,
+        wall_s=settings.max_decode_s,
+    )
+    refuse = WALLS if settings.sandbox == "required" else frozenset[str]()
+    return Sandbox(limits, children=settings.children, refuse_without=refuse)
+
+
+def _connectors(settings: Settings) -> list[Connector]:
+    if not settings.webhook_url:
+        return []
+    if settings.dry_run:
+        return [DryRun("webhook")]
+    client = SafeClient(local=settings.webhook_local)
+    return [Webhook(settings.webhook_url, parse_keys(_secret(settings)), client, now)]
+
+
+def _secret(settings: Settings) -> str:
+    path = settings.webhook_secret_file
+    if path is None:
+        raise ConfigurationError("webhook_url needs webhook_secret_file")
+    try:
+        mode, secret = path.stat().st_mode, path.read_text().strip()
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be read: {error.strerror}") from error
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise ConfigurationError(f"{path} can be read by others; use `chmod 600 {path}`")
+    return secret
