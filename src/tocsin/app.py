@@ -1,6 +1,7 @@
 """The only place that builds things: settings in, a node out."""
 
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -51,6 +52,7 @@ class Node:
     lookback: Lookback
     retention: Retention
     dispatcher: Dispatcher
+    hashing: ThreadPoolExecutor
     keys: Keys
     history: History
     road: Road
@@ -78,6 +80,7 @@ class Node:
         self.retention.close()
         self.lookback.close()
         self.decoder.close()
+        self.hashing.shutdown()
         self.indices.close()
         self.store.close()
 
@@ -114,6 +117,7 @@ def build(settings: Settings, *, merge: bool = True) -> Node:
     connectors = _connectors(settings)
     planned = partial(plan, connectors=[one.name for one in connectors])
     decoder = _sandbox(settings)
+    hashing = ThreadPoolExecutor(settings.children, "hashing")
     lookback = Lookback(store, rules, now, planned)
     dispatcher = Dispatcher(store, connectors, now)
     road = Road(
@@ -123,6 +127,7 @@ def build(settings: Settings, *, merge: bool = True) -> Node:
         lookback=lookback,
         dispatcher=dispatcher,
         connectors=[one.name for one in connectors],
+        beside=hashing.submit,
         clock=now,
         keep_seen=settings.seen_retention_days > 0,
         keep_name=settings.record_names,
@@ -138,6 +143,7 @@ def build(settings: Settings, *, merge: bool = True) -> Node:
         lookback=lookback,
         retention=Retention(store, now, seen_days=settings.seen_retention_days),
         dispatcher=dispatcher,
+        hashing=hashing,
         keys=Keys(store, now),
         history=History(store),
         road=road,
@@ -160,7 +166,7 @@ def _connectors(settings: Settings) -> list[Connector]:
         return []
     if settings.dry_run:
         return [DryRun("webhook")]
-    client = SafeClient(local=settings.webhook_local)
+    client = SafeClient(local=settings.webhook_local, any_port=True)
     return [Webhook(settings.webhook_url, parse_keys(_secret(settings)), client, now)]
 
 

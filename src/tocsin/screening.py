@@ -43,7 +43,10 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Road:
-    """The stages of the road, built by `app.py`. Thread-safe, as each of them is."""
+    """The stages of the road, built by `app.py`. Thread-safe, as each of them is.
+
+    `beside` starts a call in another thread, as an executor's `submit` does.
+    """
 
     store: Store
     decoder: Decoder
@@ -51,6 +54,7 @@ class Road:
     lookback: Lookback
     dispatcher: Dispatcher
     connectors: Sequence[str]
+    beside: Callable[[Callable[[bytes], tuple[View, ...]], bytes], Future[tuple[View, ...]]]
     clock: Callable[[], datetime]
     draw: Callable[[], float] = random.random
     keep_seen: bool = True
@@ -77,14 +81,11 @@ class Road:
         if upload.kind is UploadKind.HASHES:
             return Reading(tuple(View("given", signal) for signal in upload.signals))
         if upload.kind is UploadKind.LINK:
-            hashed = url_views(upload.content.decode("utf-8", "replace"))
-            return (
-                Reading((), obstacle=hashed)
-                if isinstance(hashed, Unhashable)
-                else Reading(hashed.views)
-            )
-        views = file_views(upload.content)
+            return _read_link(upload)
+        # Hashing a large file takes as long as decoding it, so it is done beside, not before.
+        hashing = self.beside(file_views, upload.content)
         decoded = self.decoder.decode(upload.content)
+        views = hashing.result()
         if isinstance(decoded, Undecodable):
             return Reading(views, obstacle=decoded)
         return Reading((*views, *plane_views(decoded.planes)), decoded.format)
@@ -135,3 +136,10 @@ class Road:
         self.dispatcher.wake()
         if self.store.revision() != screening.revision:
             self.lookback.again(screening, actor=actor)
+
+
+def _read_link(upload: Upload) -> Reading:
+    hashed = url_views(upload.content.decode("utf-8", "replace"))
+    if isinstance(hashed, Unhashable):
+        return Reading((), obstacle=hashed)
+    return Reading(hashed.views)
