@@ -12,9 +12,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, update
 
 from tocsin.errors import Conflict, InvalidInput, NotFound
+from tocsin.hashing.url import canonical
 from tocsin.lists.rules import present_rule
 from tocsin.lists.vocabulary import parse_labels
-from tocsin.model import Item, ListKind, ListRule, Signal, SignalType
+from tocsin.model import Item, ListKind, ListRule, Signal, SignalType, Unhashable
 from tocsin.recording import tables
 from tocsin.recording.events import Event, Tag
 from tocsin.recording.store import Store, next_revision, record_in
@@ -49,11 +50,21 @@ class ItemDraft:
             )
         return replace(
             self,
-            signals=tuple({(s.type, s.value): s for s in self.signals}.values()),
+            signals=tuple({(s.type, s.value): s for s in map(_listed, self.signals)}.values()),
             labels=parse_labels(self.labels),
             note=self.note.replace("\0", ""),
             source_id=self.source_id.replace("\0", ""),
         )
+
+
+def _listed(signal: Signal) -> Signal:
+    """Return a signal as it is listed: a link in its canonical form, which uploads come in too."""
+    if signal.type is not SignalType.URL:
+        return signal
+    link = canonical(signal.text)
+    if isinstance(link, Unhashable):
+        raise InvalidInput(f"{signal.text[:80]!r} cannot be listed: {link.reason}")
+    return Signal(SignalType.URL, link.encode())
 
 
 @dataclass(frozen=True, slots=True)

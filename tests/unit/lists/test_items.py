@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from signals import md5, pdq
+from signals import md5, pdq, url
 from tocsin.errors import Conflict, InvalidInput, NotFound
 from tocsin.lists.items import ItemDraft
 from tocsin.lists.rules import ListDraft
@@ -129,3 +129,10 @@ def test_a_batch_of_thousands_is_one_event(items, block, store):
     last = History(store).page()[-1].event
     assert last.tag is Tag.LIST_IMPORTED
     assert last.body["items"] == 3000
+
+
+def test_a_link_is_listed_in_the_form_that_uploads_come_in(items, block):
+    added = items.add("block", ItemDraft((url("HTTPS://www.Example.org:443/a/../b"),)), actor="a")
+    assert items.get("block", added.item_id).signals[0].text == "example.org/b"
+    with pytest.raises(InvalidInput, match="cannot be listed"):
+        items.add("block", ItemDraft((url("http://"),)), actor="alice")
