@@ -4,9 +4,29 @@ import struct
 import zlib
 from io import BytesIO
 
+import numpy as np
 from PIL import Image
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
+
+ORIENTATION = 0x0112
+"""The EXIF tag."""
+
+TURNS = {
+    1: lambda pixels: pixels,
+    2: lambda pixels: pixels[:, ::-1],
+    3: lambda pixels: pixels[::-1, ::-1],
+    4: lambda pixels: pixels[::-1],
+    5: lambda pixels: pixels.transpose(1, 0, 2),
+    6: lambda pixels: np.rot90(pixels),
+    7: lambda pixels: pixels[::-1, ::-1].transpose(1, 0, 2),
+    8: lambda pixels: np.rot90(pixels, -1),
+}
+"""How a camera held in each EXIF orientation stores the pixels of an upright picture."""
+
+
+TIFF_TAGS = {"width": 256, "height": 257, "bits": 258, "rows_in_a_strip": 278}
+
 
 def encoded(im: Image.Image, form: str, **options: object) -> bytes:
     file = BytesIO()
@@ -21,6 +41,11 @@ def quarters(width: int = 64, height: int = 32, mode: str = "RGB") -> Image.Imag
         left, top = x * width // 2, y * height // 2
         im.paste(colour, (left, top, left + width // 2, top + height // 2))
     return im.convert(mode)
+
+
+def turned(im: Image.Image, turn: int) -> Image.Image:
+    """The picture as a camera held that way stores it."""
+    return Image.fromarray(np.ascontiguousarray(TURNS[turn](np.asarray(im))))
 
 
 def colours(count: int, size: tuple[int, int] = (8, 8)) -> list[Image.Image]:
@@ -52,12 +77,14 @@ def gif(frames: int) -> bytes:
     return header + (frame + b"\x02\x02\x44\x01\0") * frames + b";"
 
 
-def tiff_claiming(side: int) -> bytes:
-    """A TIFF of a few bytes that says it is `side` pixels wide and high."""
-    data = bytearray(encoded(Image.new("L", (8, 8)), "TIFF"))
-    entries = struct.unpack_from("<I", data, 4)[0] + 2
-    for at in range(entries, entries + 12 * struct.unpack_from("<H", data, entries - 2)[0], 12):
-        tag = struct.unpack_from("<H", data, at)[0]
-        if tag in (256, 257, 278):  # width, height, rows in a strip
-            struct.pack_into("<HHII", data, at, tag, 4, 1, side)
-    return bytes(data)
+def tiff_claiming(data: bytes, **claims: int) -> bytes:
+    """A TIFF with some tags of one value, named as in `TIFF_TAGS`, overwritten."""
+    wanted = {TIFF_TAGS[name]: value for name, value in claims.items()}
+    lying = bytearray(data)
+    entries = struct.unpack_from("<I", lying, 4)[0] + 2
+    count = struct.unpack_from("<H", lying, entries - 2)[0]
+    for at in range(entries, entries + 12 * count, 12):
+        tag = struct.unpack_from("<H", lying, at)[0]
+        if tag in wanted:
+            struct.pack_into("<HHII", lying, at, tag, 4, 1, wanted[tag])
+    return bytes(lying)

@@ -158,7 +158,12 @@ def _sandbox(settings: Settings) -> Sandbox:
         wall_s=settings.max_decode_s,
     )
     refuse = WALLS if settings.sandbox == "required" else frozenset[str]()
-    return Sandbox(limits, children=settings.children, refuse_without=refuse)
+    return Sandbox(
+        limits,
+        children=settings.children,
+        files_per_child=settings.files_per_child,
+        refuse_without=refuse,
+    )
 
 
 def _connectors(settings: Settings) -> list[Connector]:

@@ -37,7 +37,10 @@ class Settings(BaseSettings):
     metrics_port: int = Field(
         -1, ge=-1, le=65535, description="Port of the Prometheus metrics; -1 turns them off."
     )
-    children: int = Field(2, ge=1, le=64, description="Sandboxed decoders kept ready.")
+    children: int = Field(4, ge=1, le=64, description="Sandboxed decoders kept ready.")
+    files_per_child: int = Field(
+        16, ge=1, le=1000, description="Plain pictures that one decoder reads before it dies."
+    )
     sandbox: Literal["required", "degraded"] = Field(
         "required",
         description="`required` refuses to decode when a wall is missing; `degraded` decodes "

@@ -32,8 +32,9 @@ def live(connection: socket.socket, limits: Limits, own_walls: frozenset[str]) -
                 plan[name]()
         image.read(SAMPLES["jpeg"], limits)
         _touch_memory()
+        link.sendall(wire.READY)
     except Exception:  # noqa: BLE001 - whatever failed, no file may be read without the walls
-        os._exit(wire.UNWALLED)
+        os._exit(1)
     try:
         while _serve(link, limits):
             pass
@@ -74,7 +75,7 @@ def _serve(link: socket.socket, limits: Limits) -> bool:
     data = link.recv(size, socket.MSG_WAITALL)
     if identify(data) != "heic":
         walls.forbid_threads()
-    walls.allow_seconds(limits.cpu_s)
+    walls.allow_seconds(limits)
     answer = image.read(data, limits, exact=exact)
     link.sendall(wire.pack_answer(answer))
     if isinstance(answer, wire.Pictures):

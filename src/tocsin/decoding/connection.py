@@ -47,7 +47,7 @@ class Connection:
         self._give_up = time.monotonic() + self._limits.wall_s
         try:
             self._send(wire.pack_request(len(data), exact=exact), data)
-            return self._answer()
+            return self._answer(exact=exact)
         except BlockingIOError:
             reason = f"decoding took longer than {self._limits.wall_s:g} seconds"
             return Undecodable(Obstacle.TOO_SLOW, reason)
@@ -56,10 +56,10 @@ class Connection:
         except (EOFError, ConnectionError):
             return self._fate()
 
-    def _answer(self) -> Decoded | Undecodable:
+    def _answer(self, *, exact: bool) -> Decoded | Undecodable:
         head = bytearray(wire.ANSWER_BYTES)
         self._fill(memoryview(head))
-        answer = wire.unpack_answer(bytes(head), self._limits)
+        answer = wire.unpack_answer(bytes(head), self._limits, exact=exact)
         if not isinstance(answer, wire.Pictures):
             obstacle, length = answer
             detail = bytearray(length)

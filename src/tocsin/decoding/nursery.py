@@ -11,6 +11,7 @@ import json
 import os
 import select
 import socket
+import struct
 import subprocess
 import sys
 import time
@@ -24,6 +25,11 @@ from tocsin.model import Decoded, Undecodable
 _START_S = 30.0
 _STOP_S = 5.0
 _REPORT_BYTES = 1 << 16
+_HANDED = struct.Struct("@3i")
+"""The descriptors that come with a child: see `zygote.py`."""
+
+_WITHOUT_WAITING = socket.MSG_DONTWAIT | socket.MSG_CMSG_CLOEXEC
+
 _KEEP_MEMORY = ":".join(
     f"glibc.malloc.{name}={value}"
     for name, value in (("hugetlb", 1), ("mmap_threshold", 1 << 30), ("trim_threshold", 1 << 30))
@@ -85,14 +91,15 @@ class Nursery:
     def _newborn(self) -> Connection:
         """The next child in the pool. Raises BlockingIOError where it is empty, or ZygoteDied."""
         try:
-            message, handed, _, _ = socket.recv_fds(
-                self._pool, 16, 3, socket.MSG_DONTWAIT | socket.MSG_CMSG_CLOEXEC
+            # Not socket.recv_fds, which drops its flags and would wait (Python 3.11).
+            message, rights, _, _ = self._pool.recvmsg(
+                1, socket.CMSG_SPACE(_HANDED.size), _WITHOUT_WAITING
             )
         except ConnectionError as error:
             raise ZygoteDied from error
         if not message:
             raise ZygoteDied
-        link, life, epitaph = handed
+        link, life, epitaph = _HANDED.unpack(rights[0][2])
         return Connection(link, life, epitaph, self._limits)
 
     def _wait(self, give_up: float, *, fresh: bool) -> None:

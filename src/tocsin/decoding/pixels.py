@@ -11,6 +11,8 @@ from typing import cast
 
 from PIL import Image
 
+from tocsin.decoding.wire import SCREENED_PIXELS
+
 _ORIENTATION = 0x0112
 """The EXIF tag (EXIF 2.32, 4.6.4)."""
 
@@ -51,9 +53,17 @@ def upright(im: Image.Image, turn: int) -> Image.Image:
 
 
 def reduced(im: Image.Image) -> Image.Image:
-    """Average whole boxes of pixels, so that a large picture crosses to the node quickly."""
+    """Average whole boxes of pixels, so that a large picture crosses to the node quickly.
+
+    The sides keep their proportion, except that of a long strip which would still be too large.
+    """
     factor = min(im.size) // REDUCED_SHORT_SIDE
-    return im.reduce(factor) if factor > 1 and max(im.size) > REDUCE_ABOVE else im
+    if factor > 1 and max(im.size) > REDUCE_ABOVE:
+        im = im.reduce(factor)
+    if im.width * im.height > SCREENED_PIXELS:
+        along = -(-max(im.size) // (SCREENED_PIXELS // min(im.size)))
+        im = im.reduce((along, 1) if im.width > im.height else (1, along))
+    return im
 
 
 def flattened(im: Image.Image, *, colour: bool) -> Iterator[tuple[str, Image.Image]]:

@@ -5,7 +5,7 @@ allowed; looking for files is answered "permission denied", since libraries prob
 locales and CPU counts and carry on without; what only an attacker calls ends the process. All
 else is answered "not permitted".
 
-Written out rather than taken from libseccomp: the program is 150 instructions, and a wall is
+Written out rather than taken from libseccomp: the program is some 240 instructions, and a wall is
 better read here than depended on. Sources: seccomp(2), linux/filter.h, and asm/unistd_64.h and
 asm-generic/unistd.h of Linux for the numbers.
 """

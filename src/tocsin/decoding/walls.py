@@ -18,7 +18,8 @@ NOBODY = 65534
 _CLONE_NEWUTS, _CLONE_NEWIPC, _CLONE_NEWUSER, _CLONE_NEWNET = 1 << 26, 1 << 27, 1 << 28, 1 << 30
 
 _CHILD_FILES = 8
-_LIFETIME_CPU_S = 3_600
+_TASKS = 4_096
+"""Threads and processes of our user, all told: room for a HEIC decoder's thread, not for a bomb."""
 
 
 def enter_namespaces() -> str:
@@ -50,22 +51,28 @@ def forbid_new_privileges() -> str:
 def limit_resources(limits: Limits) -> str:
     """Cap memory and computing; no file grows, no core, few descriptors."""
     _cap(resource.RLIMIT_AS, limits.memory_bytes)
-    _cap(resource.RLIMIT_CPU, limits.cpu_s + 1, _LIFETIME_CPU_S)
+    _cap(resource.RLIMIT_CPU, limits.cpu_s + 1, _lifetime_s(limits))
     _cap(resource.RLIMIT_FSIZE, 0)
     _cap(resource.RLIMIT_CORE, 0)
+    _cap(resource.RLIMIT_NPROC, _TASKS)
     _cap(resource.RLIMIT_MEMLOCK, 0)
     _cap(resource.RLIMIT_NOFILE, _CHILD_FILES)
     return f"{limits.memory_bytes >> 20} MiB, {limits.cpu_s} s of CPU"
 
 
-def allow_seconds(cpu_s: int) -> None:
+def allow_seconds(limits: Limits) -> None:
     """Let this process compute for `cpu_s` more seconds, and up to one in addition.
 
-    An honest decoder dies of it when it hangs. One that was taken over may raise it again; the
-    node then kills it by the clock on the wall.
+    An honest decoder dies of it when it hangs. One that was taken over may raise it again, up to
+    its lifetime; the node ends that earlier, by the clock on the wall.
     """
-    spent = int(time.process_time())
-    _cap(resource.RLIMIT_CPU, min(spent + cpu_s + 1, _LIFETIME_CPU_S), _LIFETIME_CPU_S)
+    until = int(time.process_time()) + limits.cpu_s + 1
+    _cap(resource.RLIMIT_CPU, min(until, _lifetime_s(limits)), _lifetime_s(limits))
+
+
+def _lifetime_s(limits: Limits) -> int:
+    """CPU seconds of a child's whole life: only the last file of several can be a costly one."""
+    return 2 * limits.cpu_s + 2
 
 
 def forbid_threads() -> None:

@@ -40,9 +40,15 @@ MAX_PICTURES = 6
 
 MAX_DETAIL_BYTES = 300
 
-UNWALLED, OUT_OF_MEMORY = 3, 4
-"""Exit codes of a child that could not put up its walls, and of one that could not hold the file.
-The zygote passes them on in one byte; signals are added to SIGNALS_FROM."""
+SCREENED_PIXELS = 1 << 24
+"""What a picture for screening has at most; only strips longer than four to one come near it."""
+
+READY = b"r"
+"""What a child says to the zygote when its walls are up, before any file can reach it."""
+
+OUT_OF_MEMORY = 4
+"""Exit code of a child that could not hold the file. The zygote passes exit codes on in one byte;
+signals are added to SIGNALS_FROM."""
 
 SIGNALS_FROM = 128
 
@@ -120,7 +126,7 @@ def pack_answer(answer: Pictures | Refusal) -> bytes:
     return (head + b"".join(map(_pack_shape, answer.shapes))).ljust(ANSWER_BYTES, b"\0")
 
 
-def unpack_answer(header: bytes, limits: Limits) -> Pictures | tuple[str, int]:
+def unpack_answer(header: bytes, limits: Limits, *, exact: bool) -> Pictures | tuple[str, int]:
     """Read a header as hostile: shapes within the limits, or an obstacle and its text's length.
 
     Raises Forged.
@@ -136,6 +142,8 @@ def unpack_answer(header: bytes, limits: Limits) -> Pictures | tuple[str, int]:
         raise Forged("the pictures are out of range")
     places = range(_HEAD.size, _HEAD.size + count * _PICTURE.size, _PICTURE.size)
     shapes = tuple(_unpack_shape(header, at, limits) for at in places)
+    if not exact and any(shape.pixel_bytes > SCREENED_PIXELS for shape in shapes):
+        raise Forged("a picture is larger than screening asks for")
     if sum(shape.pixel_bytes for shape in shapes) > limits.memory_bytes:
         raise Forged("the pictures are larger than the child's memory")
     return Pictures(FORMATS[form], frames, shapes)

@@ -23,6 +23,7 @@ from tocsin.decoding.base import Limits, Wall
 from tocsin.decoding.samples import SAMPLES
 
 _SHORT_OF_PROCESSES_S = 0.2
+_TOO_MANY_STILLBORN = 8
 _HUGE_PAGE_BYTES = 2 << 20
 _FILLER_BYTES = 1 << 16
 
@@ -97,24 +98,29 @@ class Brood:
         self._own_walls = own_walls
         self._living: dict[int, tuple[int, int]] = {}
         """By pidfd: the pid, and the pipe for the child's epitaph."""
+        self._unborn: dict[int, tuple[socket.socket, int, int]] = {}
+        """By connection, till its walls are up: that, the pidfd, the other end of the pipe."""
+        self._stillborn = 0
+        self._events = select.poll()
 
     def keep(self, children: int, node: int) -> None:
         """Answer each death with a birth, until the node exits or closes its end."""
-        deaths = select.poll()
-        deaths.register(node, select.POLLIN)
-        deaths.register(self._pool, select.POLLHUP)
+        self._events.register(node, select.POLLIN)
+        self._events.register(self._pool, select.POLLHUP)
         while True:
-            while len(self._living) < children and self._bear(deaths):
+            while len(self._living) < children and self._bear():
                 pass
             pause = None if len(self._living) == children else _SHORT_OF_PROCESSES_S
-            for descriptor, _ in deaths.poll(pause and pause * 1000):
-                if descriptor not in self._living:
+            for descriptor, _ in self._events.poll(pause and pause * 1000):
+                if descriptor in self._unborn:
+                    self._hand_over(descriptor)
+                elif descriptor in self._living:
+                    self._bury(descriptor)
+                else:
                     return
-                deaths.unregister(descriptor)
-                self._bury(descriptor)
 
-    def _bear(self, deaths: select.poll) -> bool:
-        """Fork a child and hand it to the node; False when the system is out of processes."""
+    def _bear(self) -> bool:
+        """Fork a child; False when the system is out of processes."""
         ours, theirs = socket.socketpair()
         heard, said = os.pipe()
         try:
@@ -127,17 +133,30 @@ class Brood:
             child.live(theirs, self._limits, self._own_walls)
         life = os.pidfd_open(pid)
         self._living[life] = (pid, said)
-        deaths.register(life, select.POLLIN)
-        socket.send_fds(self._pool, [b"c"], [ours.fileno(), life, heard])
-        os.close(heard)
+        self._unborn[ours.fileno()] = (ours, life, heard)
+        self._events.register(life, select.POLLIN)
+        self._events.register(ours, select.POLLIN)
         return True
+
+    def _hand_over(self, link: int) -> None:
+        """Give a child to the node once its walls are up."""
+        ours, life, heard = self._unborn.pop(link)
+        self._events.unregister(ours)
+        if ours.recv(1) == wire.READY:
+            self._stillborn = 0
+            socket.send_fds(self._pool, [b"c"], [link, life, heard])
+        else:
+            self._stillborn += 1
+        ours.close()
+        os.close(heard)
+        if self._stillborn >= _TOO_MANY_STILLBORN:
+            sys.exit("children die before their walls are up")
 
     def _bury(self, life: int) -> None:
         """Reap a child and tell the node how it died: an exit code, or SIGNALS_FROM + signal."""
+        self._events.unregister(life)
         pid, said = self._living.pop(life)
         code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-        if code == wire.UNWALLED:
-            sys.exit("a child could not put up its walls")
         with contextlib.suppress(BrokenPipeError):  # the node has its answer and hung up
             os.write(said, bytes([code if code >= 0 else wire.SIGNALS_FROM - code]))
         os.close(said)

@@ -1,0 +1,1 @@
+"""Benchmarks: one file per claim, the peer and ours from the same run."""
