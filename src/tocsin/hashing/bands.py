@@ -58,7 +58,7 @@ def native_bands(native: int, decoded: int) -> Bands:
 @lru_cache(maxsize=64)
 def square_bands(native: int, decoded: int) -> Bands:
     """Weigh it as PDQ does after an area filter has brought it to 512 pixels."""
-    bands = _filter_bands(SQUARE)
+    bands = native_bands(SQUARE, SQUARE)
     if decoded == native == SQUARE:
         return bands
     return _resampled(bands, _edges(native, decoded) * (SQUARE / native), decoded)

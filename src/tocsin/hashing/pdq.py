@@ -80,12 +80,12 @@ _BIT_SOURCES = np.array(
 """Where each bit of each code is found among the signed coefficients, most significant first."""
 
 _COEFFICIENT_ERROR = _ROUNDING * (
-    500.0 * (1 / (_ROW + 1) + 1 / (_COLUMN + 1))
-    + 3000.0 * (1 / (_ROW + 1) ** 2 + 1 / (_COLUMN + 1) ** 2)
+    600.0 * (1 / (_ROW + 1) + 1 / (_COLUMN + 1))
+    + 4000.0 * (1 / (_ROW + 1) ** 2 + 1 / (_COLUMN + 1) ** 2)
 )
 """How far the reference may be from the truth per unit of the brightest sample, for each
-coefficient: its sliding sums drift, which falls on low frequencies. At least 2.6 times what was
-seen in 80,000 pictures made to be nasty, 5 times what was seen in photos."""
+coefficient: its sliding sums drift, which falls on low frequencies. Twice the most that was seen in
+80,000 pictures, two fifths of them made to be nasty, and four times the most seen in photos."""
 
 _STEP_ERROR = _ROUNDING * 800.0
 """The same for a step between neighbouring samples in percent, which the quality counts."""
