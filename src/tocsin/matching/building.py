@@ -23,7 +23,7 @@ from tocsin.matching.header import HEADER_BYTES, Header, padded
 HUB_EVERY = 4
 """Every fourth table holds row numbers, so that no row is more than three hops away."""
 
-_PIECE_BYTES = 16 << 20  # large aligned writes are given huge pages in the page cache
+_PIECE_BYTES = 16 << 20  # written at once; the page cache then holds the file in large pieces
 _BLOCK_ROWS = 1 << 17
 
 

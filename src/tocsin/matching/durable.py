@@ -23,9 +23,8 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
             yield file
             os.fsync(file.fileno())
         unfinished.replace(path)
-    except BaseException:
+    finally:
         unfinished.unlink(missing_ok=True)
-        raise
     sync_folder(path.parent)
 
 

@@ -1,8 +1,8 @@
 """A segment: one immutable file of codes with the tables to search them, mapped and checked.
 
 The format is specified in docs/spec/index-segment.md. Many processes map the same file and share
-its memory. The file was written in large pieces, so that ext4 and XFS keep it in huge pages and
-a mapping needs next to no page tables; in small pages a query takes a few per cent longer.
+its memory. Whether it lies in small pages or in huge ones makes no difference that could be
+measured (docs/decisions/0002-exact-multi-index.md), so nothing is asked of the kernel.
 """
 
 import math
@@ -61,7 +61,6 @@ class Segment(Part):
             if path.stat().st_size != self.header.length:
                 raise Damaged("the file is not as long as its header says")
             mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        _advise(mapped)
         self.checksum = int.from_bytes(page[-8:], "little")
         self._bytes = np.frombuffer(mapped, np.uint8)
         self._sections = {section.name: section for section in self.header.sections}
@@ -185,11 +184,3 @@ class Segment(Part):
 def _top_bits(count: int) -> int:
     """A chunk with its `count` upper bits set, those that every bucket number has."""
     return 0xFFFF << (layout.CHUNK_BITS - count) & 0xFFFF
-
-
-def _advise(mapped: mmap.mmap) -> None:
-    """Ask for huge pages where the kernel can give them to a file; nothing depends on it."""
-    try:
-        mapped.madvise(mmap.MADV_HUGEPAGE)
-    except (AttributeError, OSError):
-        return

@@ -5,6 +5,8 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from codes import brute_force, filled, found, numbers, random_codes
 from tocsin.errors import Damaged, Unavailable
 from tocsin.matching.header import HEADER_BYTES, decode
 from tocsin.matching.index import Index
+from tocsin.matching.manifest import Entry, Manifest
 
 CODES = random_codes(6000)
 
@@ -220,6 +223,57 @@ def test_a_key_that_left_and_returned_is_kept_when_the_merge_fell_in_between(tmp
     assert found(reader, CODES[7:8], 0) == [(0, 0, 7)]
 
 
+READER = """
+import sys
+import numpy as np
+from pathlib import Path
+from tocsin.matching.index import Index
+
+index = Index.open(Path(sys.argv[1]), radius=31, writer=True)
+print(index.writer, flush=True)
+for _ in sys.stdin:
+    index.refresh()
+    code = np.random.default_rng(1).integers(0, 256, (6000, 32), dtype=np.uint8)[5500:5501]
+    print(len(index), index.search(code, radius=0).key.tolist(), flush=True)
+"""
+
+
+def test_another_process_reads_what_this_one_writes(tmp_path):
+    writer = filled(tmp_path, CODES[:5000])
+    with subprocess.Popen(
+        [sys.executable, "-c", READER, tmp_path],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout.readline() == "False\n"
+        writer.apply(revision=2, keys=np.arange(5000, 6000), codes=CODES[5000:], removed=numbers(3))
+        writer.merge()
+        process.stdin.write("look\n")
+        process.stdin.flush()
+        assert process.stdout.readline() == "5999 [5500]\n"
+        process.stdin.close()
+
+
+def test_a_reader_keeps_answering_from_files_that_are_gone(tmp_path):
+    writer = filled(tmp_path, CODES[:4000])
+    reader = Index.open(tmp_path, radius=31, writer=False)
+    writer.apply(revision=2, keys=np.arange(4000, 6000), codes=CODES[4000:], removed=numbers())
+    writer.merge()
+    assert not (tmp_path / "00000001.segment").exists()
+    assert found(reader, CODES[:3], 0) == [(0, 0, 0), (1, 0, 1), (2, 0, 2)]
+
+
+def test_a_reader_waits_for_a_manifest_whose_files_are_there(tmp_path, monkeypatch):
+    """A merge may take files away between a reader's look at the manifest and at the files."""
+    filled(tmp_path, CODES)
+    stale = Manifest(1, (Entry(99, 1, 1),)).encode()
+    real, answers = Path.read_bytes, [stale, b"by now it is another one"]
+    monkeypatch.setattr(Path, "read_bytes", lambda path: answers.pop(0) if answers else real(path))
+    reader = Index.open(tmp_path, radius=31, writer=False)
+    assert (reader.damage, len(reader)) == ((), 6000)
+
+
 def test_a_reader_may_come_before_the_writer(tmp_path):
     reader = Index.open(tmp_path / "index", radius=31, writer=False)
     filled(tmp_path / "index", CODES)
@@ -259,6 +313,51 @@ def test_a_link_out_of_the_file_is_damage_even_behind_good_checksums(tmp_path):
     plan.lines[3::4, 4] = rows.ctypes.data
     with pytest.raises(Damaged):
         found(index, CODES[:100], 31)
+
+
+class Killed(BaseException):
+    """The end of a process, as far as one process can play it."""
+
+
+def killed_at(monkeypatch, step):
+    """From the given call on, nothing reaches the disk any more. Returns the calls made so far."""
+    calls = []
+
+    def fatal(owner, name):
+        real = getattr(owner, name)
+
+        def call(*args, **kwargs):
+            calls.append(name)
+            if len(calls) > step:
+                raise Killed
+            return real(*args, **kwargs)
+
+        monkeypatch.setattr(owner, name, call)
+
+    for owner, name in ((os, "fsync"), (Path, "replace"), (Path, "unlink"), (Path, "open")):
+        fatal(owner, name)
+    return calls
+
+
+def test_a_kill_between_any_two_steps_of_a_merge_loses_and_doubles_nothing(tmp_path, monkeypatch):
+    step, complete = 0, False
+    while not complete:
+        folder = tmp_path / str(step)
+        index = filled(folder, CODES[:4000])
+        index.apply(revision=2, keys=np.arange(4000, 6000), codes=CODES[4000:], removed=numbers(3))
+        with monkeypatch.context() as patched, suppress(Killed):
+            killed_at(patched, step)
+            complete = index.merge()
+        index.close()
+        again = reopened(folder)
+        assert again.damage == ()
+        assert again.revision in ((2,) if complete else (1, 2))
+        again.apply(revision=2, keys=np.arange(4000, 6000), codes=CODES[4000:], removed=numbers(3))
+        assert (len(again), found(again, CODES[2:5], 0)) == (5999, [(0, 0, 2), (2, 0, 4)])
+        assert len(list(folder.glob("*.segment"))) == again.stats().segments
+        assert not list(folder.glob("*.unfinished"))
+        step += 1
+    assert step > 8
 
 
 KILLED = """
