@@ -174,7 +174,7 @@ class Keys:
             )
             row = connection.execute(select(_TABLE).where(_TABLE.c.id == id)).one_or_none()
             if row is None:
-                raise NotFound(f"there is no key {id[:80]!r}", advice="`tocsin keys` lists them.")
+                raise NotFound(f"there is no key {id[:80]!r}", advice="See `tocsin keys list`.")
             if changed.rowcount == 1:
                 record_in(connection, _event(Tag.KEY_REVOKED, _key(row), actor, now))
             return _key(row)
