@@ -1,0 +1,125 @@
+"""`tocsin bench`: figures of this machine, ours and the best peer's from the same run."""
+
+import importlib
+from typing import Annotated, Any
+
+import typer
+
+from tocsin.cli.options import AsJson
+from tocsin.cli.output import say_json, warn
+from tocsin.cli.tables import show_fields
+from tocsin.errors import InvalidInput
+
+BENCHES = {
+    "match": "tocsin.bench.match",
+    "hash": "tocsin.bench.hash",
+    "freshness": "tocsin.bench.freshness",
+    "http": "tocsin.bench.http",
+    "sandbox": "tocsin.bench.sandbox",
+}
+"""Where each benchmark lives. Loaded by name, as each needs peers that the others do not."""
+
+STABLE = {
+    "match": "signals ours_us peer peer_us ratio recall bytes_per_signal",
+    "hash": "size_px ours_ms peer_ms ratio bits_differing_max",
+    "freshness": "add_to_match_ms_p50 add_to_match_ms_p99",
+    "http": "photo_p50_ms lookups_per_s",
+}
+"""What `--json` prints: other programs rely on these keys, and on there being no others."""
+
+Signals = Annotated[int, typer.Option(min=1, help="How many signals are on the list.")]
+Size = Annotated[int, typer.Option(min=16, max=20_000, help="Long side in pixels.")]
+Details = Annotated[
+    bool, typer.Option("--details", help="With --json, print every figure that was taken.")
+]
+
+
+def match(
+    signals: Signals = 1_000_000,
+    queries: Annotated[int, typer.Option(min=1, help="How many look-ups to time.")] = 1000,
+    details: Details = False,
+    as_json: AsJson = False,
+) -> None:
+    """Exact look-up within radius 31, on one core, beside the best of FAISS's exact indices.
+
+    For example:
+      tocsin bench match --signals 1000000
+      tocsin bench match --signals 10000000 --json
+    """
+    _show("match", _run("match", signals=signals, queries=queries), as_json, details)
+
+
+def hash_(
+    size: Size = 1280,
+    decode: Annotated[bool, typer.Option("--decode", help="From the JPEG file on.")] = False,
+    details: Details = False,
+    as_json: AsJson = False,
+) -> None:
+    """PDQ of a photo, beside pdqhash: the kernel alone, or with decoding.
+
+    For example:
+      tocsin bench hash --size 4000
+      tocsin bench hash --size 4000 --decode --json
+    """
+    _show("hash", _run("hash", size=size, decode=decode), as_json, details)
+
+
+def freshness(
+    signals: Signals = 1_000_000, details: Details = False, as_json: AsJson = False
+) -> None:
+    """From adding a signal to matching it, with other look-ups under way.
+
+    For example:
+      tocsin bench freshness --signals 1000000 --json
+    """
+    _show("freshness", _run("freshness", signals=signals), as_json, details)
+
+
+def http(signals: Signals = 1_000_000, details: Details = False, as_json: AsJson = False) -> None:
+    """Photos and look-ups over HTTP, sandbox and all views included.
+
+    For example:
+      tocsin bench http --signals 1000000 --json
+    """
+    _show("http", _run("http", signals=signals), as_json, details)
+
+
+def sandbox(
+    size: Size = 640,
+    details: Details = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say what the sandbox adds to the decoding of a file.
+
+    For example:
+      tocsin bench sandbox --json
+    """
+    _show("sandbox", _run("sandbox", size=size), as_json, details)
+
+
+def _run(name: str, **options: Any) -> dict[str, Any]:  # noqa: ANN401 - each benchmark's own
+    """Load a benchmark and run it. Raises InvalidInput where its peer is not installed."""
+    try:
+        module = importlib.import_module(BENCHES[name])
+    except ModuleNotFoundError as error:
+        raise InvalidInput(
+            f"the peer {error.name} is not installed", advice="pip install 'tocsin[bench]'"
+        ) from error
+    figures: dict[str, Any] = module.run(**options)
+    return figures
+
+
+def _show(name: str, figures: dict[str, Any], as_json: bool, details: bool) -> None:
+    if not as_json:
+        show_fields((key.replace("_", " "), _words(value)) for key, value in figures.items())
+        warn("figures of a busy machine say little; see docs/performance.md")
+        return
+    stable = STABLE.get(name, "").split()
+    chosen = figures if details or not stable else {key: figures[key] for key in stable}
+    say_json(chosen)
+
+
+def _words(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key}: {one}" for key, one in value.items())
+    return f"{value:,}" if isinstance(value, int) else str(value)

@@ -1,0 +1,178 @@
+"""`tocsin demo`: everything once, with sample media, by the same commands that anybody types."""
+
+import json
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+import httpx
+import typer
+
+from tocsin import sample
+from tocsin.cli.adding import import_list
+from tocsin.cli.lists import create
+from tocsin.cli.options import ACTOR
+from tocsin.cli.output import flush, say
+from tocsin.cli.reading import read_item
+from tocsin.cli.records import now, open_records
+from tocsin.cli.screen import screen
+from tocsin.decoding.base import Limits
+from tocsin.decoding.sandbox import Sandbox
+from tocsin.errors import Unavailable
+from tocsin.keys import Scope
+
+LIST = "sample"
+PORT = 8000
+START_S = 60
+STOP_S = 30
+
+
+def demo(
+    folder: Annotated[
+        Path, typer.Option(metavar="DIR", help="Where the sample media and the data go.")
+    ] = Path(".demo"),
+) -> None:
+    """Show it all with sample media: import a list, screen a folder, serve a node, ask it.
+
+    The media are drawn by code and show nothing. With a terminal the node serves until Ctrl-C;
+    without one the command ends by itself. It may be run again and again.
+
+    For example:
+      tocsin demo
+      tocsin demo --folder /tmp/demo
+    """
+    place = _usable(folder)
+    data = place / "data"
+    say(f"1. Draw harmless pictures, altered copies of them and strangers in {place}.")
+    media = sample.write(place)
+    _write_list(place / "known.jsonl", media.known)
+    say("\n2. Import the known pictures as a list.")
+    _make_list(data)
+    _show(f"lists import {LIST}", place / "known.jsonl", data)
+    import_list(LIST, place / "known.jsonl", data=data)
+    say("\n3. Screen the copies and the strangers.")
+    uploads = media.altered[0].parent
+    _show("screen", uploads, data)
+    screen([str(uploads)], data=data)
+    say("\n4. Serve the node, make an API key, and screen one file over HTTP.")
+    _show("serve", None, data)
+    flush()
+    with _serving(data) as address:
+        token = _make_key(data)
+        _ask(address, token, media.altered[0])
+        _say_what_next(address, token, media.altered[1], data)
+        flush()
+        if sys.stdin.isatty() and sys.stdout.isatty():
+            _wait_for_ctrl_c()
+
+
+def _usable(folder: Path) -> Path:
+    """Return the folder, made if need be, or another one where it cannot be written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return Path(tempfile.mkdtemp(prefix="tocsin-demo-"))
+    usable = os.access(folder, os.W_OK)
+    return folder if usable else Path(tempfile.mkdtemp(prefix="tocsin-demo-"))
+
+
+def _show(command: str, argument: Path | None, data: Path) -> None:
+    words = [*command.split(), *([str(argument)] if argument else []), "--data", str(data)]
+    say(f"   $ tocsin {shlex.join(words)}\n")
+
+
+def _write_list(path: Path, known: tuple[Path, ...]) -> None:
+    with Sandbox() as decoder, path.open("w") as file:
+        for one in known:
+            item = read_item(decoder, one, limit_bytes=Limits().file_bytes)
+            signals = [
+                {"type": signal.type.value, "signal": signal.text, "quality": signal.quality}
+                for signal in item.signals
+            ]
+            file.write(json.dumps({"source_id": one.name, "signals": signals}) + "\n")
+
+
+def _make_list(data: Path) -> None:
+    with open_records(data) as records:
+        present = any(rule.name == LIST for rule in records.rules.all())
+    if not present:
+        create(LIST, reason="sample media", data=data)
+
+
+def _make_key(data: Path) -> str:
+    with open_records(data) as records:
+        end = now() + timedelta(days=1)
+        return records.keys.create("demo", [Scope.SCREEN], actor=ACTOR, expires_at=end).token
+
+
+@contextmanager
+def _serving(data: Path) -> Iterator[str]:
+    """Serve in a process of its own, as a user would; yield the address of the API."""
+    command = [sys.executable, "-m", "tocsin.cli.main", "serve", "--json"]
+    command += ["--data", str(data), "--port", str(_free_port())]
+    with subprocess.Popen(  # noqa: S603 - this program itself, with arguments of our own
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
+    ) as server:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        try:
+            line = server.stdout.readline() if server.stdout else b""
+            if not line:
+                raise Unavailable("the node did not start", advice="Its own words are above.")
+            yield json.loads(line)["api"]
+        finally:
+            server.terminate()
+            server.wait(STOP_S)
+
+
+def _free_port() -> int:
+    with socket.socket() as trial:
+        try:
+            trial.bind(("127.0.0.1", PORT))
+        except OSError:
+            return 0
+    return PORT
+
+
+def _ask(address: str, token: str, path: Path) -> None:
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "image/jpeg"}
+    url = f"{address}/v1/screen/file"
+    with httpx.Client(headers=headers, timeout=START_S) as client:
+        client.post(url, content=path.read_bytes()).raise_for_status()  # Opens the connection.
+        begun = time.perf_counter()
+        answer = client.post(url, content=path.read_bytes()).raise_for_status().json()
+        took_ms = 1000 * (time.perf_counter() - begun)
+    hit = answer["hits"][0]
+    say(f"   POST {url}  {path.name}")
+    say(f"   {answer['verdict']}: {answer['reasons'][0]['text']}")
+    say(f"   item {hit['item']}, distance {hit['distance']}, view {hit['view']}, {took_ms:.1f} ms")
+
+
+def _say_what_next(address: str, token: str, path: Path, data: Path) -> None:
+    program = shlex.quote(sys.argv[0]) if sys.argv[0].endswith("tocsin") else "tocsin"
+    say(f"\nThe node answers at {address} with this API key, for a day:\n\n  {token}\n")
+    say("Try next, in another terminal:\n")
+    say(f"  curl -H 'Authorization: Bearer {token}' \\")
+    say(f"    -F file=@{shlex.quote(str(path))} {address}/v1/screen/file")
+    say(f"  curl {address}/ready")
+    say(f"  {program} events --data {shlex.quote(str(data))}")
+    say(f"  {program} doctor --data {shlex.quote(str(data))}")
+    say(f"  {program} --help")
+
+
+def _wait_for_ctrl_c() -> None:
+    say("\nCtrl-C stops the node.")
+    flush()
+    try:
+        signal.pause()
+    except KeyboardInterrupt:
+        say("\nstopped")
