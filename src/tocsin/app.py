@@ -53,6 +53,7 @@ class Node:
     retention: Retention
     dispatcher: Dispatcher
     hashing: ThreadPoolExecutor
+    fetcher: SafeClient
     keys: Keys
     history: History
     road: Road
@@ -144,6 +145,7 @@ def build(settings: Settings, *, merge: bool = True) -> Node:
         retention=Retention(store, now, seen_days=settings.seen_retention_days),
         dispatcher=dispatcher,
         hashing=hashing,
+        fetcher=SafeClient(),
         keys=Keys(store, now),
         history=History(store),
         road=road,

@@ -20,7 +20,6 @@ from tocsin.cli.tables import Cell, progress, show_table, verdict_cell
 from tocsin.intake import fetch, from_bytes, from_link, read_file, walk
 from tocsin.model import Hit, ListKind, Reason, Screening, Undecodable, Upload, Verdict
 from tocsin.recording.screenings import body
-from tocsin.safehttp import SafeClient
 from tocsin.screening import Reading
 
 MOST_ROWS = 100
@@ -126,7 +125,7 @@ def _take_in(node: Node, wish: Wish, name: str) -> Upload | Undecodable:
     if not _is_link(name):
         return read_file(Path(name), limit_bytes=limit, territory=wish.territory)
     if wish.fetch:
-        return fetch(name, SafeClient(), limit_bytes=limit, territory=wish.territory)
+        return fetch(name, node.fetcher, limit_bytes=limit, territory=wish.territory)
     return from_link(name, name=name, territory=wish.territory)
 
 
