@@ -16,6 +16,7 @@ BENCHES = {
     "freshness": "tocsin.bench.freshness",
     "http": "tocsin.bench.http",
     "sandbox": "tocsin.bench.sandbox",
+    "append": "tocsin.bench.append",
 }
 """Where each benchmark lives. Loaded by name, as each needs peers that the others do not."""
 
@@ -95,6 +96,19 @@ def sandbox(
       tocsin bench sandbox --json
     """
     _show("sandbox", _run("sandbox", size=size), as_json, details)
+
+
+def append(
+    seconds: Annotated[float, typer.Option(min=0.1, help="How long to append.")] = 5.0,
+    details: Details = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say how fast the exchange's log takes entries, and how long each waits to be durable.
+
+    For example:
+      tocsin bench append --json
+    """
+    _show("append", _run("append", seconds=seconds), as_json, details)
 
 
 def _run(name: str, **options: Any) -> dict[str, Any]:  # noqa: ANN401 - each benchmark's own

@@ -82,6 +82,7 @@ COMMANDS = {
     "bench freshness": Command("bench:freshness", "From adding a signal to matching it."),
     "bench http": Command("bench:http", "Photos and look-ups over HTTP."),
     "bench sandbox": Command("bench:sandbox", "What the sandbox adds to decoding."),
+    "bench append": Command("bench:append", "How fast the exchange's log takes entries."),
     "demo": Command("demo:demo", "Show it all with sample media, from import to answer."),
 }
 """Every command of `tocsin`, in the order of its help."""

@@ -1,0 +1,104 @@
+"""What the node tells Prometheus, on a port of its own: names with units, one table.
+
+Counters of requests are kept here; what belongs to others (signals, decoders, the database) is read
+from them at each scrape, so that nothing is counted twice. docs/operations.md explains each name.
+"""
+
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from tocsin.app import Node
+from tocsin.errors import TocsinError
+from tocsin.model import Screening
+
+_BUCKETS_S = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
+
+
+class Metrics:
+    """The figures of one application. Thread-safe."""
+
+    def __init__(self, node: Node) -> None:
+        self.registry = CollectorRegistry()
+        self._seconds = Histogram(
+            "tocsin_http_request_duration_seconds",
+            "Time from the first byte of a request to the last of its answer.",
+            ("method", "route", "status"),
+            buckets=_BUCKETS_S,
+            registry=self.registry,
+        )
+        self._verdicts = Counter(
+            "tocsin_screenings_total",
+            "Uploads screened over HTTP.",
+            ("kind", "verdict"),
+            registry=self.registry,
+        )
+        self.registry.register(_NodeState(node))
+
+    def answered(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count a request."""
+        self._seconds.labels(method, route, str(status)).observe(seconds)
+
+    def screened(self, screening: Screening, uploads: int) -> None:
+        """Count a verdict, which may be on several uploads."""
+        verdict = screening.judgement.verdict.value
+        self._verdicts.labels(screening.upload.kind.value, verdict).inc(uploads)
+
+
+class _NodeState(Collector):
+    """Reads the node at each scrape. What cannot be read is left out and `tocsin_up` says 0."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the figures of this moment."""
+        up = GaugeMetricFamily("tocsin_up", "1 while the database answers.")
+        try:
+            found = [*self._signals(), *self._actions(), *self._revisions()]
+            up.add_metric([], 1)
+        except TocsinError:
+            found = []
+            up.add_metric([], 0)
+        yield up
+        yield from found
+        yield from self._walls()
+
+    def _signals(self) -> Iterator[Metric]:
+        family = GaugeMetricFamily(
+            "tocsin_list_signals", "Signals in memory.", labels=("list", "type")
+        )
+        for name, size in self._node.indices.sizes().items():
+            list_name, _, type_ = name.rpartition("/")
+            family.add_metric([list_name, type_], size)
+        yield family
+
+    def _actions(self) -> Iterator[Metric]:
+        family = GaugeMetricFamily(
+            "tocsin_actions", "Actions in each state; `dead` ones were given up.", labels=("state",)
+        )
+        for state, count in self._node.dispatcher.counts().items():
+            family.add_metric([state.value], count)
+        yield family
+
+    def _revisions(self) -> Iterator[Metric]:
+        yield GaugeMetricFamily(
+            "tocsin_store_revision",
+            "Number of the latest change of any list.",
+            value=self._node.store.revision(),
+        )
+        yield GaugeMetricFamily(
+            "tocsin_node_problems",
+            "Things wrong with this node; /ready says which.",
+            value=len(self._node.problems()),
+        )
+
+    def _walls(self) -> Iterator[Metric]:
+        family = GaugeMetricFamily(
+            "tocsin_sandbox_wall", "1 while a wall around the decoders stands.", labels=("wall",)
+        )
+        for wall in self._node.decoder.walls():
+            family.add_metric([wall.name], int(wall.stands))
+        yield family

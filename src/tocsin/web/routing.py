@@ -1,0 +1,199 @@
+"""How every route is entered: first the key, then the body, then the work, and errors at the end.
+
+FastAPI reads a body before it asks who sent it. Here the key comes first, so that a stranger cannot
+make the node read, parse or hold anything.
+"""
+
+from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
+from typing import Annotated, Any
+
+from fastapi import Depends
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from tocsin.app import Node
+from tocsin.errors import TocsinError
+from tocsin.keys import Scope
+from tocsin.web.answers import ProblemOut
+from tocsin.web.auth import ACTOR
+from tocsin.web.bodies import FORM_SLACK_BYTES, JSON_BYTES, StrictRequest
+from tocsin.web.idempotency import HEADER
+from tocsin.web.problems import MEDIA_TYPE, problem_of
+from tocsin.web.serving import Serving
+
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+SCOPE, ONCE, BODY = "x-scope", "x-idempotent", "x-body"
+"""What a route says of itself in OpenAPI, and what `Guarded` goes by."""
+
+SECURITY_SCHEMES = {
+    "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "tocsin_<id>_<secret>"},
+    "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+}
+
+_TITLES = {
+    400: "The request cannot be read.",
+    401: "A valid key is needed.",
+    403: "The key lacks the scope, or the node is set up not to do this.",
+    404: "There is no such thing.",
+    409: "The change contradicts what is stored.",
+    413: "The request is too large.",
+    415: "The media type is not taken here.",
+    422: "The request is not valid.",
+    429: "Too many requests; `Retry-After` says when to come back.",
+    503: "Something that is needed does not answer; `Retry-After` says when to try again.",
+}
+_ALWAYS = (401, 403, 422, 429, 503)
+_WITH_BODY = (400, 413, 415)
+
+_ONCE_PARAMETER = {
+    "name": HEADER,
+    "in": "header",
+    "required": False,
+    "description": "Repeating the request with the same key gives the first answer again.",
+    "schema": {"type": "string", "pattern": r"^[\x21-\x7e]{1,255}$"},
+}
+
+FILE_BODY: dict[str, Any] = {
+    "required": True,
+    "content": {
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "properties": {"file": {"type": "string", "format": "binary"}},
+                "required": ["file"],
+                "additionalProperties": False,
+            }
+        },
+        "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+        "image/*": {"schema": {"type": "string", "format": "binary"}},
+    },
+}
+
+
+def asks(
+    scope: Scope,
+    *statuses: int,
+    body: str = "",
+    once: bool = False,
+    request_body: Mapping[str, Any] | None = None,
+    present: type[BaseModel] | None = None,
+) -> dict[str, Any]:
+    """Declare what a route asks for, as arguments of FastAPI's decorators.
+
+    `statuses`: errors beyond those that every route can answer. `body`: "json", "file", "stream"
+    or nothing. `once`: takes an idempotency key. `request_body`: what OpenAPI cannot see.
+    `present`: what is answered with 200 instead of 201 where the thing was there already.
+    """
+    extra: dict[str, Any] = {
+        SCOPE: scope.value,
+        "security": [{"bearer": [scope.value]}, {"header": [scope.value]}],
+    }
+    if body:
+        extra[BODY] = body
+    if once:
+        extra |= {ONCE: True, "parameters": [_ONCE_PARAMETER]}
+        statuses = (*statuses, 400, 409)
+    if request_body:
+        extra["requestBody"] = dict(request_body)
+    wanted = {*_ALWAYS, *statuses, *(_WITH_BODY if body else ())}
+    responses = problems(*sorted(wanted))
+    if present:
+        responses[200] = {"description": "It was there already.", "model": present}
+    return {"openapi_extra": extra, "responses": responses}
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Describe the errors of a route, as FastAPI's `responses`."""
+    schema = {"$ref": f"#/components/schemas/{ProblemOut.__name__}"}
+    return {
+        status: {"description": _TITLES[status], "content": {MEDIA_TYPE: {"schema": schema}}}
+        for status in statuses
+    }
+
+
+class Guarded(APIRoute):
+    """A route of the API. One that does not say which scope it asks for stops the node."""
+
+    @property
+    def scope(self) -> Scope:
+        """The scope that a key needs here."""
+        return Scope((self.openapi_extra or {})[SCOPE])
+
+    def get_route_handler(self) -> Handler:
+        """Put the guard before FastAPI's own handling."""
+        return self.guarded(super().get_route_handler())
+
+    def guarded(self, handle: Handler) -> Handler:
+        """Put the guard before a handler."""
+        asked, scope = self.openapi_extra or {}, self.scope
+        body, once = asked.get(BODY, ""), asked.get(ONCE, False)
+
+        async def enter(request: Request) -> Response:
+            serving = serving_of(request)
+            strict = StrictRequest(
+                request.scope, request.receive, limit=_limit(body, serving), room=serving.room
+            )
+            try:
+                open_ = self.is_open(serving.node)
+                actor = serving.guard.admit(request.scope, scope, open_=open_)
+                if body == "json":
+                    await strict.json()
+                key = strict.headers.get(HEADER)
+                if key is None or not once:
+                    return await handle(strict)
+                return await serving.idempotency.once(actor, key, strict, partial(handle, strict))
+            except (TocsinError, RequestValidationError, HTTPException) as error:
+                return self.explain(error)
+            finally:
+                strict.let_go()
+
+        return enter
+
+    def is_open(self, node: Node) -> bool:
+        """Whether the operator lets this route be used without a key."""
+        return False
+
+    def explain(self, error: Exception) -> Response:
+        """Turn an error into an answer."""
+        return problem_of(error).response()
+
+
+def _limit(body: str, serving: Serving) -> int:
+    if body == "file":
+        return serving.node.settings.max_upload_bytes + FORM_SLACK_BYTES
+    return JSON_BYTES
+
+
+def serving_of(request: Request) -> Serving:
+    """Return what all routes share."""
+    serving: Serving = request.app.state.serving
+    return serving
+
+
+async def _node(request: Request) -> Node:
+    return serving_of(request).node
+
+
+async def _actor(request: Request) -> str:
+    actor: str = request.scope[ACTOR]
+    return actor
+
+
+async def _serving(request: Request) -> Serving:
+    return serving_of(request)
+
+
+Held = Annotated[Node, Depends(_node)]
+"""The node."""
+
+Actor = Annotated[str, Depends(_actor)]
+"""The id of the key that asks, for the record."""
+
+Shared = Annotated[Serving, Depends(_serving)]
+"""What all routes share."""

@@ -1,0 +1,91 @@
+import asyncio
+import threading
+
+import pytest
+
+from signals import md5
+from tocsin import intake
+from tocsin.errors import NotFound, Unavailable
+from tocsin.web.gathering import THREADS, Gathering
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend():
+    return "asyncio"
+
+
+@pytest.fixture
+def gathering(served):
+    gathering = Gathering(served.node.road)
+    yield gathering
+    gathering.close()
+
+
+def uploads(seed, count):
+    return [intake.from_hashes([md5(seed * 1000 + n)]) for n in range(count)]
+
+
+async def test_each_look_up_gets_its_own_answer(gathering, seed):
+    asked = uploads(seed, 300)
+    found = await asyncio.gather(*(gathering.screen(one, actor="dana") for one in asked))
+    assert [one.upload for one in found] == asked
+
+
+async def test_every_look_up_is_recorded_before_it_is_answered(served, gathering, seed):
+    asked = uploads(seed, 20)
+    await asyncio.gather(*(gathering.screen(one, actor="dana") for one in asked))
+    recorded = [served.node.history.screening(one.id) for one in asked]
+    assert {one.event.actor for one in recorded} == {"dana"}
+
+
+async def test_look_ups_of_an_unknown_list_fail_alone(gathering, seed):
+    wrong, right = uploads(seed, 2)
+    failed, found = await asyncio.gather(
+        gathering.screen(wrong, actor="dana", only=["nowhere"]),
+        gathering.screen(right, actor="dana"),
+        return_exceptions=True,
+    )
+    assert isinstance(failed, NotFound)
+    assert found.upload == right
+
+
+async def test_one_that_gave_up_waiting_takes_nothing_from_the_others(gathering, seed):
+    impatient, patient = uploads(seed, 2)
+    task = asyncio.create_task(gathering.screen(impatient, actor="dana"))
+    await asyncio.sleep(0)
+    task.cancel()
+    assert (await gathering.screen(patient, actor="dana")).upload == patient
+
+
+async def test_look_ups_that_wait_together_are_judged_together(served, seed):
+    road, passes, gate = served.node.road, [], threading.Event()
+
+    class Watching:
+        """The road, which notes how many it judges at once and waits to be let on."""
+
+        def __getattr__(self, name):
+            return getattr(road, name)
+
+        def judge_many(self, uploads, readings, only=()):
+            passes.append(len(uploads))
+            gate.wait(10)
+            return road.judge_many(uploads, readings, only=only)
+
+    gathering = Gathering(Watching())
+    tasks = [asyncio.create_task(gathering.screen(one, actor="dana")) for one in uploads(seed, 50)]
+    while sum(passes) < 50 and len(passes) < THREADS:
+        await asyncio.sleep(0.001)
+    gate.set()
+    await asyncio.gather(*tasks)
+    gathering.close()
+    assert sum(passes) == 50
+    assert len(passes) < 10
+
+
+async def test_a_closed_gathering_says_so(served, seed):
+    gathering = Gathering(served.node.road)
+    gathering.close()
+    with pytest.raises(Unavailable, match="shutting down"):
+        await gathering.screen(uploads(seed, 1)[0], actor="dana")

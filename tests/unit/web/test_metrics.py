@@ -1,0 +1,66 @@
+import re
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from tocsin.web.metrics import Metrics
+
+
+@pytest.fixture
+def scrape(served):
+    def read():
+        text = httpx.get(served.metrics).text
+        return {
+            (sample.name, *sorted(sample.labels.values())): sample.value
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+        }
+
+    return read
+
+
+def test_metrics_have_a_port_of_their_own(served, stranger):
+    assert not served.metrics.startswith(served.url)
+    assert stranger.get("/metrics").status_code == 404
+
+
+def test_requests_are_counted_by_route_never_by_path(api, scrape, known):
+    key = ("tocsin_http_request_duration_seconds_count", "/v1/lists/{name}", "200", "GET")
+    name = (key[0], *sorted(key[1:]))
+    before = scrape().get(name, 0)
+    api.get(f"/v1/lists/{known}")
+    after = scrape()
+    assert after[name] == before + 1
+    assert not any(known in label for one in after for label in one[1:] if "/" in str(label))
+
+
+def test_a_path_that_does_not_exist_makes_no_figure_of_its_own(stranger, scrape):
+    stranger.get("/v1/random-a")
+    assert not any("random-a" in str(one) for one in scrape())
+
+
+def test_verdicts_are_counted(api, scrape, seed):
+    key = ("tocsin_screenings_total", "allow", "hashes")
+    before = scrape().get(key, 0)
+    api.post("/v1/screen/hashes", json={"signals": [{"type": "md5", "signal": f"{seed:032x}"}]})
+    assert scrape()[key] == before + 1
+
+
+def test_signals_are_told_by_list_and_type(api, scrape, known):
+    api.post(f"/v1/lists/{known}/items", json={"signals": [{"type": "md5", "signal": "1" * 32}]})
+    api.get("/ready")
+    assert scrape()["tocsin_list_signals", *sorted((known, "md5"))] == 1
+
+
+def test_a_node_that_works_is_up_behind_all_its_walls(scrape):
+    found = scrape()
+    assert found["tocsin_up",] == 1
+    assert found["tocsin_sandbox_wall", "seccomp"] == 1
+    assert found["tocsin_node_problems",] == 0
+
+
+def test_every_name_says_its_unit_or_counts(served):
+    for family in Metrics(served.node).registry.collect():
+        assert re.fullmatch(r"tocsin_[a-z_]+", family.name)
+        assert family.documentation.endswith(".")
