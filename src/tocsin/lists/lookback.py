@@ -7,7 +7,6 @@ watermark is still the one that was read: two processes, or a crash, neither los
 finding.
 """
 
-import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -134,15 +133,14 @@ class Lookback:
             since, until = (0 if everything else mark), self._store.revision()
             if since >= until:
                 return
-            folder = Path(tempfile.mkdtemp(prefix="tocsin-lookback-"))
-            try:
-                newcomers = Newcomers(self._store, self._rules, folder, since, until)
-                found: list[Screening] = []
-                if len(newcomers):
-                    yield from self._search(newcomers, found, since)
-                self._store.write(self._finish(found, mark, until)).result()
-            finally:
-                shutil.rmtree(folder, ignore_errors=True)
+            found: list[Screening] = []
+            total = self._seen()
+            if total:
+                with tempfile.TemporaryDirectory(prefix="tocsin-lookback-") as folder:
+                    newcomers = Newcomers(self._store, self._rules, Path(folder), since, until)
+                    if len(newcomers):
+                        yield from self._search(newcomers, found, since, total)
+            self._store.write(self._finish(found, mark, until)).result()
 
     def again(self, screening: Screening, *, actor: str) -> None:
         """Match one upload that was under way while a list changed.
@@ -150,27 +148,20 @@ class Lookback:
         A look-back may have passed before the upload's hashes were stored; so whoever stores them
         looks once more. What both find is stored once.
         """
-        folder = Path(tempfile.mkdtemp(prefix="tocsin-lookback-"))
-        try:
-            until = self._store.revision()
-            newcomers = Newcomers(self._store, self._rules, folder, screening.revision, until)
-            if not len(newcomers):
-                return
+        until = self._store.revision()
+        with tempfile.TemporaryDirectory(prefix="tocsin-lookback-") as folder:
+            newcomers = Newcomers(self._store, self._rules, Path(folder), screening.revision, until)
             recogniser = Recogniser(self._store, newcomers, self._clock)
-            recognised = recogniser.recognise(screening.views)
-            if recognised.hits:
-                found = self._judged(screening.upload, recognised.hits, until)
-                self._store.write(lambda one: self._store_found(one, found, actor)).result()
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            hits = recogniser.recognise(screening.views).hits if len(newcomers) else ()
+        if hits:
+            found = self._judged(screening.upload, hits, until)
+            self._store.write(lambda one: self._store_found(one, found, actor)).result()
 
     def _search(
-        self, newcomers: Newcomers, found: list[Screening], since: int
+        self, newcomers: Newcomers, found: list[Screening], since: int, total: int
     ) -> Iterator[Progress]:
         recogniser = Recogniser(self._store, newcomers, self._clock)
         seen = tables.seen.c
-        with self._store.read() as connection:
-            total = connection.execute(select(func.count()).select_from(tables.seen)).scalar_one()
         done = after = 0
         yield Progress(0, total, 0)
         while True:
@@ -222,6 +213,12 @@ class Lookback:
         tag = Tag.LOOKBACK_MATCHED
         record_in(connection, Event(screening.at, tag, actor, screening.upload.id, body))
         intend_in(connection, self._plan(screening), screening.at)
+
+    def _seen(self) -> int:
+        with self._store.read() as connection:
+            return int(
+                connection.execute(select(func.count()).select_from(tables.seen)).scalar_one()
+            )
 
     def _watermark(self) -> int:
         counter = tables.counters.c
