@@ -16,7 +16,7 @@ test: lint
 	@$(BIN)/pytest -n auto -m "not slow"
 
 test-slow:
-	@scripts/venv $(EVERYTHING)
+	@scripts/venv $(EVERYTHING),oracles
 	@scripts/postgres
 	@$(BIN)/pytest -m slow
 

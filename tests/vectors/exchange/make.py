@@ -499,9 +499,7 @@ def receipts() -> object:
 
 def witness() -> object:
     small, large, fork = log_of(7), log_of(300), log_of(300, start=1000)
-    alien = sign_note(
-        "other.example/log\n0\n" + small[2].decode().split("\n")[2] + "\n", [OTHER], AT
-    )
+    alien = sign_note(log_of(7)[1].head.text.replace(ORIGIN, "other.example/log"), [OTHER], AT)
     unsigned = Note.parse(small[2])
     stranger = Note(unsigned.text, (Signature(ORIGIN, b"abcd", bytes(64)),)).encode()
 
@@ -542,20 +540,23 @@ def witness() -> object:
     }
 
 
+ALL = {
+    "notes": notes,
+    "checkpoints": checkpoints,
+    "merkle": merkle,
+    "tiles": tiles,
+    "bundles": bundles,
+    "log": whole_log,
+    "policies": policies,
+    "receipts": receipts,
+    "witness": witness,
+}
+"""What makes each file."""
+
+
 def main() -> None:
-    made = {
-        "notes": notes(),
-        "checkpoints": checkpoints(),
-        "merkle": merkle(),
-        "tiles": tiles(),
-        "bundles": bundles(),
-        "log": whole_log(),
-        "policies": policies(),
-        "receipts": receipts(),
-        "witness": witness(),
-    }
-    for name, content in made.items():
-        text = json.dumps(content, indent=1, ensure_ascii=False)
+    for name, make in ALL.items():
+        text = json.dumps(make(), indent=1, ensure_ascii=False)
         (HERE / f"{name}.json").write_text(text + "\n")
 
 
