@@ -26,6 +26,7 @@ from tocsin.model import (
     Unhashable,
     Upload,
     UploadKind,
+    Verdict,
     View,
 )
 from tocsin.recording import screenings
@@ -133,7 +134,8 @@ class Road:
 
     def settle(self, screening: Screening, *, actor: str) -> None:
         """Wake the dispatcher, and look again if a list changed while the upload was under way."""
-        self.dispatcher.wake()
+        if self.connectors and screening.judgement.verdict is not Verdict.ALLOW:
+            self.dispatcher.wake()
         if self.store.revision() != screening.revision:
             self.lookback.again(screening, actor=actor)
 

@@ -14,7 +14,7 @@ from tocsin.model import Action, Hit, Screening, SeenView, SignalType
 from tocsin.recording import tables
 from tocsin.recording.actions import intend_in
 from tocsin.recording.events import Event, Tag
-from tocsin.recording.store import Store, record_in
+from tocsin.recording.store import Store, event_row
 
 _TYPES = tuple(SignalType)
 """Seen views store a type as its place in this tuple: types are added at the end, never moved."""
@@ -35,13 +35,15 @@ def record(
     `keep_seen` also keeps the upload's hashes for look-back, `keep_name` the platform's name of it.
     """
     happened = Event(screening.at, tag, actor, screening.upload.id, body(screening, keep_name))
-    if not keep_seen and not actions:
-        return store.record(happened)
+    rows = [event_row(happened)]
+    if keep_seen and screening.views:
+        rows.append((tables.seen, _seen(screening)))
+    if not actions:
+        return store.insert(rows)
 
     def job(connection: Connection) -> None:
-        record_in(connection, happened)
-        if keep_seen and screening.views:
-            connection.execute(insert(tables.seen).values(_seen(screening)))
+        for table, values in rows:
+            connection.execute(insert(table).values(values))
         intend_in(connection, actions, screening.at)
 
     return store.write(job)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, insert, select, update
+from sqlalchemy import Connection, Engine, Table, create_engine, event, insert, select, update
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError, StatementError
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -31,19 +31,24 @@ GROUP_LIMIT = 512
 
 T = TypeVar("T")
 Job = Callable[[Connection], T]
+NewRow = tuple[Table, dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class _Pending:
-    """Work for the writer: either a job, or plain events that need no savepoint of their own."""
+    """Work for the writer: either a job, or plain rows that need no savepoint of their own."""
 
     future: "Future[Any]"
     job: Job[Any] | None
-    events: Sequence[Event] = ()
+    rows: Sequence[NewRow] = ()
 
-    def record(self, connection: Connection) -> None:
-        """Store the plain events, as a job."""
-        record_in(connection, *self.events)
+    def insert(self, connection: Connection) -> None:
+        """Store the plain rows, as a job: one statement for each table."""
+        by_table: dict[Table, list[dict[str, Any]]] = {}
+        for table, values in self.rows:
+            by_table.setdefault(table, []).append(values)
+        for table, rows in by_table.items():
+            connection.execute(insert(table), rows)
 
 
 _Answer = tuple[_Pending, Any, BaseException | None]
@@ -90,7 +95,14 @@ class Store:
 
     def record(self, *happened: Event) -> "Future[None]":
         """Store events in the next group of writes; the future ends when they are durable."""
-        return self._submit(_Pending(Future(), None, happened))
+        return self.insert([event_row(one) for one in happened])
+
+    def insert(self, rows: "Sequence[NewRow]") -> "Future[None]":
+        """Store new rows in the next group of writes, all or none; far cheaper than a job.
+
+        The future ends when they are durable; it raises as `write` does.
+        """
+        return self._submit(_Pending(Future(), None, rows))
 
     def revision(self) -> int:
         """Return the number of the latest change of any list. Raises Unavailable."""
@@ -183,7 +195,7 @@ class Store:
 def record_in(connection: Connection, *happened: Event) -> None:
     """Store events inside a job, so that they and the job's change stand or fall together."""
     if happened:
-        connection.execute(insert(tables.events), [_row(one) for one in happened])
+        connection.execute(insert(tables.events), [event_row(one)[1] for one in happened])
 
 
 def next_revision(connection: Connection) -> int:
@@ -213,24 +225,26 @@ def _run(pending: _Pending, connection: Connection, job: Job[Any]) -> _Answer:
 
 
 def _run_plain(group: list[_Pending], connection: Connection) -> list[_Answer]:
-    """Store plain events in one statement; where it fails, one by one, so a bad one falls alone."""
+    """Store plain rows together; where that fails, one by one, so that a bad one falls alone."""
     if not group:
         return []
-    whole = _Pending(Future(), None, [event for pending in group for event in pending.events])
-    _, _, failure = _run(whole, connection, whole.record)
+    whole = _Pending(Future(), None, [row for pending in group for row in pending.rows])
+    _, _, failure = _run(whole, connection, whole.insert)
     if failure is None:
         return [(pending, None, None) for pending in group]
-    return [_run(pending, connection, pending.record) for pending in group]
+    return [_run(pending, connection, pending.insert) for pending in group]
 
 
-def _row(happened: Event) -> dict[str, Any]:
-    return {
+def event_row(happened: Event) -> NewRow:
+    """Return an event as the row that holds it."""
+    values = {
         "at": happened.at,
         "tag": happened.tag.value,
         "actor": happened.actor,
         "subject": happened.subject,
         "body": happened.body,
     }
+    return tables.events, values
 
 
 def _is_sqlite(engine: Engine) -> bool:
