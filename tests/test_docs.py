@@ -48,6 +48,13 @@ def test_every_error_is_documented(name):
     assert f"| `{name}` |" in OPERATIONS
 
 
+def test_every_metric_is_documented():
+    source = (ROOT / "src/tocsin/web/metrics.py").read_text()
+    named = set(re.findall(r'"(tocsin_\w+)"', source))
+    assert named
+    assert [one for one in sorted(named) if f"| `{one}` |" not in OPERATIONS] == []
+
+
 @pytest.mark.parametrize("word", [*LABELS, *(one.value for one in Obstacle)])
 def test_every_label_and_obstacle_is_documented(word):
     assert f"`{word}`" in ALL
