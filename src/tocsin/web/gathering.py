@@ -1,9 +1,10 @@
 """Look-ups that arrive at the same moment are judged in one pass and recorded in one group.
 
-A pass costs little more for fifty look-ups than for one, so under load the node does more work per
-second and not less, while a look-up that comes alone is judged at once. A few threads take turns:
-while one waits for its group to be durable, the next judges those that came meanwhile. The event
-loop only parses and answers; it is never held up by a search, a database or a disk.
+A pass and its commit cost little more for fifty look-ups than for one, so under load the node does
+more work per second and not less, while a look-up that comes alone is judged at once. One thread
+does it: those that come while it waits for a group to be durable are the next group. Several
+threads were slower, since they shared the look-ups out over more and smaller groups. The event loop
+only parses and answers; it is never held up by a search, a database or a disk.
 """
 
 import asyncio
@@ -20,8 +21,6 @@ from tocsin.screening import Road
 
 LIMIT = 256
 """Most look-ups of one pass: bounds how long the first waits for the last."""
-
-THREADS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +43,9 @@ class Gathering:
     def __init__(self, road: Road) -> None:
         self._road = road
         self._waiting: queue.SimpleQueue[_Asked | None] = queue.SimpleQueue()
-        self._taking = threading.Lock()
         self._closed = False
-        self._threads = [
-            threading.Thread(target=self._work, name=f"gathering-{number}", daemon=True)
-            for number in range(THREADS)
-        ]
-        for thread in self._threads:
-            thread.start()
+        self._thread = threading.Thread(target=self._work, name="gathering", daemon=True)
+        self._thread.start()
 
     async def screen(self, upload: Upload, *, actor: str, only: Sequence[str] = ()) -> Screening:
         """Screen an upload whose views need no decoding; its record is durable on return.
@@ -66,15 +60,13 @@ class Gathering:
         return await answer
 
     def close(self) -> None:
-        """Finish what was asked for and end the threads."""
+        """Finish what was asked for and end the thread. May be called twice."""
         self._closed = True
-        for _ in self._threads:
-            self._waiting.put(None)
-        for thread in self._threads:
-            thread.join()
+        self._waiting.put(None)
+        self._thread.join()
 
     def _work(self) -> None:
-        """Top loop of each thread."""
+        """Top loop of the thread."""
         while group := self._take():
             by_lists: dict[tuple[str, ...], list[_Asked]] = defaultdict(list)
             for asked in group:
@@ -84,21 +76,20 @@ class Gathering:
 
     def _take(self) -> list[_Asked]:
         """Wait for a look-up and take it with all that wait behind it; empty at the end."""
-        with self._taking:  # One thread collects: two would split what belongs together.
-            first = self._waiting.get()
-            if first is None:
-                return []
-            group = [first]
-            while len(group) < LIMIT:
-                try:
-                    following = self._waiting.get_nowait()
-                except queue.Empty:
-                    break
-                if following is None:
-                    self._waiting.put(None)
-                    break
-                group.append(following)
-            return group
+        first = self._waiting.get()
+        if first is None:
+            return []
+        group = [first]
+        while len(group) < LIMIT:
+            try:
+                following = self._waiting.get_nowait()
+            except queue.Empty:
+                break
+            if following is None:
+                self._waiting.put(None)
+                break
+            group.append(following)
+        return group
 
     def _screened(self, group: list[_Asked]) -> list[_Outcome]:
         """Judge and record look-ups that name the same lists."""

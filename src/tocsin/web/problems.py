@@ -101,7 +101,7 @@ KINDS: tuple[tuple[type[TocsinError], int, str, str], ...] = (
     (Refused, 403, "refused", "This is not allowed"),
     (TooMany, 429, "too-many-requests", "Too many requests"),
     (Unavailable, 503, "unavailable", "Something that is needed does not answer"),
-    (Damaged, 503, "damaged", "Stored data failed its own check"),
+    (Damaged, 500, "damaged", "Stored data failed its own check"),
     (TocsinError, 500, "internal", "Something went wrong inside"),
 )
 """Every error with its status, kind and title; the first that fits counts."""
@@ -126,7 +126,7 @@ def explain(error: TocsinError) -> Problem:
         return replace(problem, headers={"WWW-Authenticate": 'Bearer realm="tocsin"'})
     if isinstance(error, TooMany):
         return replace(problem, headers={"Retry-After": str(error.wait_s)})
-    if isinstance(error, Unavailable | Damaged):
+    if isinstance(error, Unavailable):
         return replace(problem, headers={"Retry-After": str(RETRY_AFTER_S)})
     return problem
 

@@ -11,15 +11,17 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
+from importlib.metadata import version
 
 import structlog
 import uvicorn
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry, start_http_server
 
-from tocsin.app import Node
+from tocsin.app import Node, now
 from tocsin.config import Settings
 from tocsin.errors import ConfigurationError
+from tocsin.recording.events import Event, Tag
 from tocsin.web.app import create_app
 from tocsin.web.wire import Wire
 
@@ -55,9 +57,16 @@ class Service:
             _metrics_served(settings, self._app.state.serving.metrics.registry) as metrics,
         ):
             self._node.start()
+            self._note_start()
             address = _address(settings.host, listening.getsockname()[1])
             self._server.when_started = partial(self._announce, address, metrics)
             self._server.run([listening])
+
+    def _note_start(self) -> None:
+        walls = {wall.name: wall.stands for wall in self._node.decoder.walls()}
+        body = {"version": version("tocsin"), "walls": walls}
+        started = Event(now(), Tag.NODE_STARTED, "node", "service", body)
+        self._node.store.record(started).result()
 
     def stop(self) -> None:
         """Finish the requests under way, then let `run` return."""

@@ -13,7 +13,11 @@ from signals import md5
 from tocsin.lists.items import ItemDraft
 from tocsin.lists.rules import ListDraft
 from tocsin.web.app import HMA_ROUTERS, ROUTERS
+from tocsin.web.problems import KINDS
 
+DOCS = Path(__file__).parents[3] / "docs"
+OURS = ("/v1/", "/health", "/ready")
+HMA = ("/h/", "/m/", "/c/", "/status", "/site-map")
 CONFIG = Path(__file__).parent / "schemathesis.toml"
 
 
@@ -54,6 +58,18 @@ def test_every_route_is_in_the_document(document):
     declared = {(one.path, method.lower()) for one in routes for method in one.methods}
     shown = {(path, method) for path, methods in document["paths"].items() for method in methods}
     assert shown == declared
+
+
+@pytest.mark.parametrize(("name", "prefixes"), [("api", OURS), ("hma", HMA)])
+def test_every_route_is_in_the_manual(document, name, prefixes):
+    manual = (DOCS / f"{name}.md").read_text()
+    paths = [path for path in document["paths"] if path.startswith(prefixes)]
+    assert [path for path in paths if path not in manual] == []
+
+
+def test_every_kind_of_problem_is_in_the_manual():
+    manual = (DOCS / "api.md").read_text()
+    assert [kind for *_, kind, _ in KINDS if f"`/problems/{kind}`" not in manual] == []
 
 
 def test_every_operation_says_what_it_does(document):

@@ -6,7 +6,7 @@ import pytest
 from signals import md5
 from tocsin import intake
 from tocsin.errors import NotFound, Unavailable
-from tocsin.web.gathering import THREADS, Gathering
+from tocsin.web.gathering import Gathering
 
 pytestmark = pytest.mark.anyio
 
@@ -75,13 +75,13 @@ async def test_look_ups_that_wait_together_are_judged_together(served, seed):
 
     gathering = Gathering(Watching())
     tasks = [asyncio.create_task(gathering.screen(one, actor="dana")) for one in uploads(seed, 50)]
-    while sum(passes) < 50 and len(passes) < THREADS:
+    while not passes:
         await asyncio.sleep(0.001)
     gate.set()
     await asyncio.gather(*tasks)
     gathering.close()
     assert sum(passes) == 50
-    assert len(passes) < 10
+    assert len(passes) <= 2
 
 
 async def test_a_closed_gathering_says_so(served, seed):

@@ -1,8 +1,14 @@
 import json
+import socket
+import time
+from contextlib import ExitStack
 
 import pytest
 
+from nodes import running
 from tocsin.lists import importing
+from tocsin.lists.rules import ListDraft
+from tocsin.web import server
 from tocsin.web.importing import MAX_FAULTS
 
 JSONL = {"content-type": "application/jsonl"}
@@ -37,6 +43,24 @@ def test_faults_beyond_the_first_are_counted_not_told(api, known):
 
 def test_an_empty_body_adds_nothing(api, known):
     assert send(api, known, b"").json() == {"added": 0, "known": 0, "refused": 0, "faults": []}
+
+
+def test_a_node_that_is_told_to_stop_does_not_wait_for_an_import_that_stands_still(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(server, "STOP_S", 1)
+    with ExitStack() as later, running(tmp_path) as node:
+        node.node.rules.create(ListDraft("known"), actor="alice")
+        connection = socket.create_connection(("127.0.0.1", node.port))
+        later.callback(connection.close)  # After the node has stopped.
+        connection.sendall(
+            b"POST /v1/lists/known/import HTTP/1.1\r\nHost: x\r\nX-API-Key: "
+            + node.token().encode()
+            + b"\r\nContent-Type: text/csv\r\nContent-Length: 1000\r\n\r\ntype,"
+        )
+        time.sleep(0.2)
+        began = time.monotonic()
+    assert time.monotonic() - began < 10
 
 
 def test_an_import_that_is_cut_off_has_stored_whole_batches_and_goes_on_later(

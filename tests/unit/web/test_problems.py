@@ -29,7 +29,7 @@ STATUSES = [
     (UnsafeAddress("x"), 422),
     (TooMany("x", wait_s=3), 429),
     (Unavailable("x"), 503),
-    (Damaged("x"), 503),
+    (Damaged("x"), 500),
     (TocsinError("x"), 500),
 ]
 
@@ -69,7 +69,7 @@ def test_a_caller_without_a_key_is_told_how_to_show_one():
     assert problem_of(UnknownKey("x")).headers["WWW-Authenticate"].startswith("Bearer")
 
 
-@pytest.mark.parametrize("error", [Unavailable("x"), Damaged("x"), TooMany("x", wait_s=7)])
+@pytest.mark.parametrize("error", [Unavailable("x"), TooMany("x", wait_s=7)])
 def test_what_may_work_later_says_when(error):
     assert int(problem_of(error).headers["Retry-After"]) > 0
 

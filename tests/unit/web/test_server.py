@@ -15,6 +15,7 @@ from program import COMMAND, environment
 from tocsin.app import build
 from tocsin.config import load
 from tocsin.errors import ConfigurationError
+from tocsin.recording.events import Tag
 from tocsin.web.server import Service, set_up_log
 
 
@@ -65,6 +66,11 @@ def test_a_metrics_port_that_is_taken_is_told_as_well(tmp_path):
         chosen = load({}, data=tmp_path, port=0, metrics_port=taken.getsockname()[1])
         with build(chosen) as node, pytest.raises(ConfigurationError, match="cannot listen"):
             Service(node, lambda *_: None).run()
+
+
+def test_a_start_is_recorded_with_the_walls_that_stood(served):
+    (started,) = served.node.history.page(tags=[Tag.NODE_STARTED])
+    assert started.event.body["walls"]["seccomp"] is True
 
 
 def test_metrics_are_off_unless_a_port_is_given(tmp_path):
