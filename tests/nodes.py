@@ -65,3 +65,4 @@ def running(folder: Path, **settings: Any) -> Iterator[Running]:
         finally:
             service.stop()
             thread.join(30)
+            assert not thread.is_alive()

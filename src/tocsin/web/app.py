@@ -10,6 +10,7 @@ from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 from pydantic.json_schema import models_json_schema
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from tocsin.app import Node
@@ -49,7 +50,8 @@ def create_app(node: Node) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         del app
         yield
-        serving.close()
+        # In a thread: those that end here may still need the event loop for it.
+        await run_in_threadpool(serving.close)
 
     app = FastAPI(
         title="Tocsin",

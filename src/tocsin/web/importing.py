@@ -9,6 +9,7 @@ import io
 from collections.abc import AsyncIterator
 
 from tocsin.app import Node
+from tocsin.errors import Unavailable
 from tocsin.lists.importing import Fault, import_lines
 from tocsin.web.answers import Imported, LineFault
 
@@ -56,6 +57,13 @@ async def arrive(body: AsyncIterator[bytes], pieces: _Pieces) -> None:
         await pieces.put(b"")
     except Exception as error:  # noqa: BLE001 - raised again where the body is read
         await pieces.put(error)
+
+
+def give_up(pieces: _Pieces) -> None:
+    """Let the importer's thread end, should it still wait for a piece that comes no more."""
+    while not pieces.empty():
+        pieces.get_nowait()
+    pieces.put_nowait(Unavailable("the import was broken off"))
 
 
 def import_arriving(

@@ -13,7 +13,7 @@ from tocsin.keys import Scope
 from tocsin.recording.events import Tag
 from tocsin.web.answers import AddedFile, AddedOut, Imported, ItemOut, ItemsPage, SignalOut
 from tocsin.web.bodies import file_of, strict_json, strictly
-from tocsin.web.importing import AHEAD, arrive, import_arriving
+from tocsin.web.importing import AHEAD, arrive, give_up, import_arriving
 from tocsin.web.lists import Name, note_read
 from tocsin.web.pages import Page, next_link
 from tocsin.web.reading import read_item
@@ -130,6 +130,7 @@ async def import_items(name: Name, request: Request, actor: Actor, serving: Shar
         )
     finally:
         arriving.cancel()
+        give_up(pieces)
 
 
 @router.get("/v1/lists/{name}/items/{id}", response_model=ItemOut, **asks(Scope.LISTS_READ, 404))
