@@ -13,7 +13,7 @@ run:
 
 test: lint
 	@scripts/postgres
-	@$(BIN)/pytest -n auto -m "not slow"
+	@$(BIN)/pytest -n auto --dist loadfile -m "not slow"
 
 test-slow:
 	@scripts/venv $(EVERYTHING),oracles
