@@ -12,10 +12,12 @@ import argparse
 import contextlib
 import ctypes
 import os
+import signal
 import socket
 import struct
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -88,12 +90,14 @@ def started(
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run the process until the block ends; it answers at `path` when the block begins.
 
+    It ends with this process too, even one that was killed, so that the next one can start its own.
     Raises Unavailable if it does not come up.
     """
     files = {"--key": key, "--memory": memory, "--socket": path}
     words = [word for option, file in files.items() for word in (option, str(file))]
-    command = [sys.executable, "-m", "tocsin.exchange.signing", *words, *options]
-    with subprocess.Popen(command) as process:  # noqa: S603 - our own program, no shell
+    program = [sys.executable, "-m", "tocsin.exchange.signing", "--until-stdin-closes"]
+    command = [*program, *words, *options]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:  # noqa: S603 - our own program, no shell
         try:
             _await(process, path)
             yield process
@@ -132,6 +136,7 @@ def main(arguments: list[str]) -> None:
     for name in ("key", "memory", "socket"):
         parser.add_argument(f"--{name}", type=Path, required=True)
     parser.add_argument("--unsafe-network", action="store_true")
+    parser.add_argument("--until-stdin-closes", action="store_true")
     chosen = parser.parse_args(arguments)
     # No dumps, and no traces by others of this user: either would show the key.
     ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
@@ -142,7 +147,21 @@ def main(arguments: list[str]) -> None:
             leave_network()
     except (ExchangeError, OSError) as error:
         sys.exit(f"the signer cannot start: {error}")
+    if chosen.until_stdin_closes:
+        # Ctrl-C reaches all of a terminal's processes: whoever started this one ends it when done.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        threading.Thread(target=_leave_with_parent, daemon=True).start()
     serve(signer, listening)
+
+
+def _leave_with_parent() -> None:
+    """End the process when the pipe from whoever started it breaks: nobody else holds it.
+
+    At once is as good as in order: the memory is durable before any signature leaves.
+    """
+    while os.read(0, 4096):
+        pass
+    os._exit(0)
 
 
 def _await(process: subprocess.Popen[bytes], path: Path) -> None:
