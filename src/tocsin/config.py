@@ -77,6 +77,9 @@ class Settings(BaseSettings):
     webhook_local: bool = Field(
         False, description="Let the webhook go to a private or local address."
     )
+    exchange_local: bool = Field(
+        False, description="Let exchanges be at private or local addresses, and without https."
+    )
     dry_run: bool = Field(False, description="Record actions without carrying them out.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Least severe log line that is written."

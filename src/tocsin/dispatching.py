@@ -136,13 +136,13 @@ class Dispatcher:
             return Failed(f"the connector broke: {type(error).__name__}: {error}", permanent=False)
 
     def _settle(self, taken: StoredAction, outcome: Delivered | Failed) -> None:
-        now = self._clock()
+        now = next_at = self._clock()
         if isinstance(outcome, Delivered):
             state, text = ActionState.DONE, outcome.detail
         else:
             over = outcome.permanent or taken.action.attempts >= MAX_ATTEMPTS
             state, text = (ActionState.DEAD if over else ActionState.FAILED), outcome.reason
-        next_at = now + timedelta(seconds=delay_s(taken.action.attempts, self._jitter()))
+            next_at += timedelta(seconds=delay_s(taken.action.attempts, self._jitter()))
         self._store.write(
             lambda connection: actions.settle_in(
                 connection, taken, state, now=now, next_at=next_at, outcome=text

@@ -9,16 +9,19 @@ class TocsinError(Exception):
     """Base of all errors that callers may catch.
 
     `advice` says what to do next, in one sentence for a person. `retry` says whether the same call
-    may succeed later without change.
+    may succeed later without change. `code` is a stable word for programs, where one is promised.
     """
 
     advice = "Please report this with the command or request that led to it."
     retry = False
+    code = ""
 
-    def __init__(self, message: str, *, advice: str = "") -> None:
+    def __init__(self, message: str, *, advice: str = "", code: str = "") -> None:
         super().__init__(message)
         if advice:
             self.advice = advice
+        if code:
+            self.code = code
 
 
 class InvalidInput(TocsinError):

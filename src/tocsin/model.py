@@ -116,6 +116,8 @@ class Upload:
     `id` is made by us, unguessable. `name` is the platform's own label (a path, an id), never
     stored after retention. `content` is the file's bytes, or the link in UTF-8; empty for `hashes`,
     whose `signals` are given. `territory` is an ISO 3166-1 alpha-2 code, or "" where unknown.
+    `source` is the platform's own tag for where it came from (an account's pseudonym), or "": only
+    counted, for the breaker, and never stored.
     """
 
     id: str
@@ -124,6 +126,7 @@ class Upload:
     content: bytes = b""
     signals: tuple[Signal, ...] = ()
     territory: str = ""
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +256,31 @@ _STRENGTH = {
 }
 
 
+class Stage(StrEnum):
+    """How far an item of a block list may go on its own, weakest first.
+
+    What a node's own operator adds is enforced at once; what came from others rises as
+    `trust/stages.py` says. Stored: never renamed.
+    """
+
+    SHADOW = "shadow"
+    """Counted, never acts."""
+
+    ADVISORY = "advisory"
+    """A match holds an upload for a person at most, whatever its list says."""
+
+    ENFORCED = "enforced"
+    """The list's rule counts in full."""
+
+    @property
+    def height(self) -> int:
+        """Order among stages, from 0."""
+        return _HEIGHT[self]
+
+
+_HEIGHT = {Stage.SHADOW: 0, Stage.ADVISORY: 1, Stage.ENFORCED: 2}
+
+
 @dataclass(frozen=True, slots=True)
 class ListRule:
     """A list and the rule its hits fall under.
@@ -285,6 +313,8 @@ class Item:
 
     `source_id` is the identifier its source gave it, or "". It counts from `active_from` (None: at
     once) to `expires_at` (None: without end, allow lists only), both aware UTC, while `enabled`.
+    `issuer` is the member who asserted it, or "" for the node's own operator. An item that is
+    `disputed` holds at most.
     """
 
     id: int
@@ -298,6 +328,9 @@ class Item:
     created_at: datetime
     removed_at: datetime | None
     signals: tuple[Signal, ...]
+    stage: Stage = Stage.ENFORCED
+    disputed: bool = False
+    issuer: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,7 +339,8 @@ class Hit:
 
     `quality` is that of the view, or None where the signal type has none. `labels` are the item's
     own, then the list's. `expires_at` is aware UTC, or None for an item of an allow list.
-    `revision` numbers the latest change of the signal.
+    `revision` numbers the latest change of the signal. `stage`, `disputed` and `issuer` are those
+    of the item at the moment of the answer.
     """
 
     signal: Signal
@@ -319,6 +353,9 @@ class Hit:
     labels: tuple[str, ...]
     expires_at: datetime | None
     revision: int
+    stage: Stage = Stage.ENFORCED
+    disputed: bool = False
+    issuer: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,11 +369,17 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """A verdict with its reasons, strongest first; `draw` is the canary draw that was used."""
+    """A verdict with its reasons, strongest first; `draw` is the canary draw that was used.
+
+    `rests_on` are the ids of the items without which the verdict might be another, `in_shadow`
+    those that would have counted were they not in shadow; each once, in order.
+    """
 
     verdict: Verdict
     reasons: tuple[Reason, ...]
     draw: float
+    rests_on: tuple[int, ...] = ()
+    in_shadow: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 import ada_url
 import httpcore
+import httpx
 
 from tocsin.errors import TooLarge, Unavailable, UnsafeAddress
 
@@ -28,6 +29,9 @@ MAX_REDIRECTS = 3
 MAX_URL_CHARS = 8192
 CONNECT_TIMEOUT_S = 5.0
 """Longest wait for one of a host's addresses, so that a dead one leaves time for the next."""
+
+KEEP_ALIVE_S = 60.0
+"""How long an open connection waits for its next request; servers wait a little longer."""
 
 _PIECE_BYTES = 64 * 1024
 _WRITE_BYTES = 4 * 1024  # Small enough that the deadline is looked at between two writes.
@@ -108,9 +112,8 @@ class SafeClient:
         resolve: Resolver = look_up,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        self._local = local
+        self._addresses = _Addresses(resolve, local=local)
         self._any_port = any_port
-        self._resolve = resolve
         self._tls = ssl.create_default_context() if tls is None else tls
 
     def get(self, url: str, *, limit_bytes: int, timeout_s: float = 20.0) -> Answer:
@@ -191,7 +194,42 @@ class SafeClient:
         )
         return target, parsed.host
 
-    def _addresses(self, host: str, port: int, deadline: float) -> Sequence[str]:
+
+class SafeTransport(httpx.HTTPTransport):
+    """For a client of httpx that asks one server often and keeps its connections open.
+
+    Addresses are checked as `SafeClient` does; any port is used. Timeouts, and how much of an
+    answer is read, are for whoever owns the client. Raises UnsafeAddress beside httpx's errors.
+    """
+
+    def __init__(
+        self,
+        *,
+        local: bool = False,
+        resolve: Resolver = look_up,
+        tls: ssl.SSLContext | None = None,
+        connections: int = 16,
+    ) -> None:
+        context = ssl.create_default_context() if tls is None else tls
+        super().__init__(verify=context, trust_env=False)
+        # httpx does not let one choose the socket; the pool it would use is made here instead.
+        self._pool = httpcore.ConnectionPool(
+            ssl_context=context,
+            max_connections=connections,
+            max_keepalive_connections=connections,
+            keepalive_expiry=KEEP_ALIVE_S,
+            network_backend=_Gate(_Addresses(resolve, local=local)),
+        )
+
+
+class _Addresses:
+    """Finds the addresses of a host that may be connected to."""
+
+    def __init__(self, resolve: Resolver, *, local: bool) -> None:
+        self._resolve = resolve
+        self._local = local
+
+    def __call__(self, host: str, port: int, deadline: float) -> Sequence[str]:
         """Look a host up within the time that is left; refuse it if any address is not public."""
         answer: Future[Sequence[str]] = Future()
 
@@ -220,9 +258,7 @@ class SafeClient:
 class _Door(httpcore.NetworkBackend):
     """Opens sockets to checked addresses only. Host header and TLS name stay those of the host."""
 
-    def __init__(
-        self, addresses: Callable[[str, int, float], Sequence[str]], deadline: float
-    ) -> None:
+    def __init__(self, addresses: _Addresses, deadline: float) -> None:
         self._addresses = addresses
         self._deadline = deadline
         self._plain = httpcore.SyncBackend()
@@ -240,6 +276,34 @@ class _Door(httpcore.NetworkBackend):
             left = min(CONNECT_TIMEOUT_S, _left(self._deadline, httpcore.ConnectTimeout))
             try:
                 return _TimedStream(self._plain.connect_tcp(address, port, left), self._deadline)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                failure = error
+        raise failure
+
+
+class _Gate(httpcore.SyncBackend):
+    """Opens sockets to checked addresses only, each under the timeout of its own."""
+
+    def __init__(self, addresses: _Addresses) -> None:
+        self._addresses = addresses
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.NetworkStream:
+        left = CONNECT_TIMEOUT_S if timeout is None else timeout
+        try:
+            found = self._addresses(host, port, time.monotonic() + left)
+        except Unavailable as error:
+            raise httpcore.ConnectError(str(error)) from error
+        failure: Exception = httpcore.ConnectError(f"{host} has no address")
+        for address in found:
+            try:
+                return super().connect_tcp(address, port, left, local_address, socket_options)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failure = error
         raise failure

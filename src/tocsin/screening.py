@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from tocsin.acting.planning import plan
 from tocsin.deciding import decide
@@ -19,7 +20,7 @@ from tocsin.dispatching import Dispatcher
 from tocsin.hashing.url import url_views
 from tocsin.hashing.views import file_views, plane_views
 from tocsin.lists.lookback import Lookback
-from tocsin.lists.recognising import Recogniser
+from tocsin.lists.recognising import Recognised, Recogniser
 from tocsin.model import (
     Screening,
     Undecodable,
@@ -31,6 +32,7 @@ from tocsin.model import (
 )
 from tocsin.recording import screenings
 from tocsin.recording.store import Store
+from tocsin.trust.breaker import Breaker
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ class Road:
     recogniser: Recogniser
     lookback: Lookback
     dispatcher: Dispatcher
+    breaker: Breaker
     connectors: Sequence[str]
     beside: Callable[[Callable[[bytes], tuple[View, ...]], bytes], Future[tuple[View, ...]]]
     clock: Callable[[], datetime]
@@ -69,7 +72,7 @@ class Road:
         """
         screening = self.judge(upload, only=only)
         self.record(screening, actor=actor).result()
-        self.settle(screening, actor=actor)
+        self.settle(screening)
         return screening
 
     def judge(self, upload: Upload, *, only: Sequence[str] = ()) -> Screening:
@@ -96,30 +99,8 @@ class Road:
     ) -> list[Screening]:
         """Match and decide for several uploads at once. Raises NotFound, Unavailable."""
         recognised = self.recogniser.recognise_many([one.views for one in readings], only)
-        now = self.clock()
-        answers = []
-        for upload, reading, found in zip(uploads, readings, recognised, strict=True):
-            judgement = decide(
-                upload,
-                found.hits,
-                now=now,
-                draw=self.draw(),
-                obstacle=reading.obstacle,
-                low_quality=found.low_quality,
-            )
-            answers.append(
-                Screening(
-                    upload.id,
-                    now,
-                    upload,
-                    reading.views,
-                    found.hits,
-                    judgement,
-                    found.revision,
-                    reading.format,
-                )
-            )
-        return answers
+        triples = zip(uploads, readings, recognised, strict=True)
+        return [self._judge(*one) for one in triples]
 
     def record(self, screening: Screening, *, actor: str) -> "Future[None]":
         """Store the screening and what is about to be done about it."""
@@ -132,12 +113,31 @@ class Road:
             keep_name=self.keep_name,
         )
 
-    def settle(self, screening: Screening, *, actor: str) -> None:
-        """Wake the dispatcher, and look again if a list changed while the upload was under way."""
-        if self.connectors and screening.judgement.verdict is not Verdict.ALLOW:
+    def settle(self, *recorded: Screening) -> None:
+        """Count floods, wake the dispatcher, look again where a list changed meanwhile."""
+        self.breaker.seen(recorded)
+        if self.connectors and any(one.judgement.verdict is not Verdict.ALLOW for one in recorded):
             self.dispatcher.wake()
-        if self.store.revision() != screening.revision:
-            self.lookback.again(screening, actor=actor)
+        revision = self.store.revision()
+        if overtaken := [one for one in recorded if one.revision != revision]:
+            self.lookback.again(overtaken)
+
+    def _judge(self, upload: Upload, reading: Reading, found: Recognised) -> Screening:
+        now = self.clock()
+        judged = partial(
+            decide,
+            upload,
+            now=now,
+            draw=self.draw(),
+            obstacle=reading.obstacle,
+            low_quality=found.low_quality,
+        )
+        judgement = judged(found.hits)
+        hits = self.breaker.temper(upload, found.hits, judgement, now)
+        if hits is not found.hits:
+            judgement = judged(hits)
+        of_media = (reading.views, hits, judgement, found.revision, reading.format)
+        return Screening(upload.id, now, upload, *of_media)
 
 
 def _read_link(upload: Upload) -> Reading:

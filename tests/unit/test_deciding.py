@@ -14,6 +14,7 @@ from tocsin.model import (
     Obstacle,
     Signal,
     SignalType,
+    Stage,
     Undecodable,
     Unhashable,
     Verdict,
@@ -58,6 +59,9 @@ def hits(draw, kind=None) -> Hit:
         expires_at=draw(
             st.sampled_from([None, NOW - timedelta(days=1), NOW, NOW + timedelta(days=1)])
         ),
+        stage=draw(st.sampled_from(Stage)),
+        disputed=draw(st.booleans()),
+        item_id=draw(st.integers(1, 9)),
     )
 
 
@@ -82,6 +86,7 @@ def counts(hit, draw, upload):
         and not (perceptual and any(one < rule.quality_floor for one in qualities))
         and (not rule.territories or upload.territory in ("", *rule.territories))
         and (rule.kind is ListKind.ALLOW or draw < rule.sample_ratio)
+        and (rule.kind is ListKind.ALLOW or hit.stage is not Stage.SHADOW)
     )
 
 
@@ -89,13 +94,22 @@ def demanded(hit):
     return hit.rule.verdict if hit.signal.type.perceptual else hit.rule.exact_verdict
 
 
+def permitted(hit, contested):
+    """Say by the words of the design what a hit may lead to."""
+    alone = hit.stage is Stage.ENFORCED and not hit.disputed and not contested
+    strongest = Verdict.REFUSE if alone else Verdict.HOLD
+    return min(demanded(hit), strongest, key=lambda one: one.strength)
+
+
 @given(some=st.lists(hits(), max_size=6), case=cases)
 def test_the_verdict_is_the_strongest_of_the_hits_that_count(some, case):
     counting = [hit for hit in some if counts(hit, case["draw"], case["upload"])]
-    if any(hit.rule.kind is ListKind.ALLOW for hit in counting):
+    allowing = [hit for hit in counting if hit.rule.kind is ListKind.ALLOW]
+    if not all(hit.disputed for hit in allowing):
         expected = Verdict.ALLOW
     else:
-        demands = [demanded(hit) for hit in counting]
+        blocking = [hit for hit in counting if hit.rule.kind is ListKind.BLOCK]
+        demands = [permitted(hit, bool(allowing)) for hit in blocking]
         demands += [Verdict.NOT_INSPECTABLE] if case["obstacle"] else []
         expected = max(demands, key=lambda one: one.strength, default=Verdict.ALLOW)
     assert judge(*some, **case).verdict is expected
@@ -130,8 +144,8 @@ def test_every_verdict_has_reasons_in_words_and_none_twice(some, case):
 
 
 @given(some=st.lists(hits(), max_size=4), allowing=hits(ListKind.ALLOW), case=cases)
-def test_an_allow_list_in_force_always_wins(some, allowing, case):
-    if counts(allowing, case["draw"], case["upload"]):
+def test_an_allow_list_in_force_that_nobody_disputes_always_wins(some, allowing, case):
+    if counts(allowing, case["draw"], case["upload"]) and not allowing.disputed:
         assert judge(*some, allowing, **case).verdict is Verdict.ALLOW
 
 
@@ -251,3 +265,81 @@ def test_a_picture_too_poor_to_compare_is_allowed_with_its_quality():
     judgement = judge(low_quality=12)
     assert (judgement.verdict, codes(judgement)) == (Verdict.ALLOW, ["low_quality"])
     assert "12" in judgement.reasons[0].text
+
+
+REFUSING = a_rule(verdict=Verdict.REFUSE)
+
+
+@given(some=st.lists(hits(), max_size=6), case=cases)
+def test_nothing_in_shadow_changes_a_verdict(some, case):
+    lit = [
+        hit
+        for hit in some
+        if hit.stage is not Stage.SHADOW or hit.rule.kind is ListKind.ALLOW
+    ]
+    assert judge(*some, **case).verdict is judge(*lit, **case).verdict
+
+
+@given(some=st.lists(hits(ListKind.BLOCK), max_size=6), case=cases)
+def test_nothing_is_refused_that_rests_on_doubtful_items_alone(some, case):
+    doubtful = [hit for hit in some if hit.disputed or hit.stage is not Stage.ENFORCED]
+    assert judge(*doubtful, **case).verdict is not Verdict.REFUSE
+
+
+@given(some=st.lists(hits(), max_size=6), case=cases)
+def test_without_the_items_it_rests_on_a_verdict_would_not_stand(some, case):
+    judgement = judge(*some, **case)
+    rest = [hit for hit in some if hit.item_id not in judgement.rests_on]
+    if judgement.rests_on:
+        assert judge(*rest, **case).verdict is not judgement.verdict
+
+
+def test_a_hit_in_shadow_is_noted_and_counted():
+    judgement = judge(a_hit(REFUSING, stage=Stage.SHADOW, item_id=7))
+    assert (judgement.verdict, codes(judgement)) == (Verdict.ALLOW, ["shadow"])
+    assert (judgement.rests_on, judgement.in_shadow) == ((), (7,))
+
+
+def test_a_hit_in_shadow_that_would_not_count_anyway_is_not_counted():
+    far = a_hit(REFUSING, stage=Stage.SHADOW, distance=40)
+    assert judge(far).in_shadow == ()
+
+
+def test_the_canary_share_does_not_hide_what_is_in_shadow():
+    hit = a_hit(a_rule(sample_ratio=0.0), stage=Stage.SHADOW, item_id=7)
+    assert judge(hit).in_shadow == (7,)
+
+
+@pytest.mark.parametrize(
+    ("word", "change"),
+    [("advisory", {"stage": Stage.ADVISORY}), ("disputed", {"disputed": True})],
+)
+@pytest.mark.parametrize("asked", VERDICTS)
+def test_an_advisory_or_disputed_item_holds_at_most_and_says_so(word, change, asked):
+    judgement = judge(a_hit(a_rule(verdict=asked), **change))
+    expected = Verdict.HOLD if asked is Verdict.REFUSE else asked
+    assert (judgement.verdict, codes(judgement)) == (expected, ["matched", word])
+
+
+def test_an_allow_list_has_no_stages():
+    allowing = a_hit(ALLOW_LIST, stage=Stage.SHADOW)
+    assert judge(a_hit(REFUSING), allowing).verdict is Verdict.ALLOW
+
+
+def test_a_disputed_entry_of_an_allow_list_leaves_the_upload_to_a_person():
+    allowing = a_hit(ALLOW_LIST, disputed=True)
+    judgement = judge(a_hit(REFUSING), allowing)
+    assert (judgement.verdict, codes(judgement)) == (Verdict.HOLD, ["matched", "disputed"])
+
+
+def test_an_enforced_item_acts_in_full_beside_an_advisory_one():
+    advisory = a_hit(REFUSING, stage=Stage.ADVISORY, item_id=1)
+    judgement = judge(advisory, a_hit(REFUSING, item_id=2))
+    assert judgement.verdict is Verdict.REFUSE
+    assert judgement.rests_on == (1, 2)
+
+
+def test_letting_pass_rests_on_an_allow_list_only_where_something_was_overruled():
+    allowing = a_hit(ALLOW_LIST, item_id=5)
+    assert judge(allowing).rests_on == ()
+    assert judge(allowing, a_hit(item_id=6)).rests_on == (5,)

@@ -79,6 +79,7 @@ def test_what_is_due_is_delivered_and_its_outcome_stored(store, clock, dispatche
     assert dispatcher_of(connector).run_due() == 1
     assert [one.id for one in connector.seen] == ["a" * 32]
     assert (state(store).state, state(store).outcome) == (ActionState.DONE, "done")
+    assert state(store).next_at == clock()
     assert tags(store) == [Tag.ACTION_INTENDED, Tag.ACTION_DONE]
 
 

@@ -6,6 +6,7 @@ import threading
 import tracemalloc
 from ipaddress import ip_network
 
+import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from certificates import authority, server_context
 from servers import answer, raw, serve
 from tocsin.errors import TooLarge, Unavailable, UnsafeAddress
-from tocsin.safehttp import SafeClient, is_local, is_public, look_up
+from tocsin.safehttp import SafeClient, SafeTransport, is_local, is_public, look_up
 
 LIMIT = 1_000_000
 HEAD = b"HTTP/1.1 200 OK\r\n"
@@ -368,3 +369,36 @@ def test_a_certificate_of_an_unknown_maker_is_refused(secure):
     client = SafeClient(local=True, any_port=True, resolve=names(files_example=["127.0.0.1"]))
     with pytest.raises(Unavailable, match="certificate"):
         client.get(server.url(host="files.example", scheme="https"), limit_bytes=LIMIT)
+
+
+def through(**more):
+    return httpx.Client(transport=SafeTransport(**more), trust_env=False)
+
+
+def test_each_connection_of_a_client_of_httpx_is_checked_anew(server):
+    found = iter([["127.0.0.1"], ["169.254.169.254"]])
+    server.reply = answer(body=b"content")
+    with through(local=True, resolve=lambda *_: next(found)) as client:
+        assert client.get(server.url(host="files.example")).content == b"content"
+        with pytest.raises(UnsafeAddress):  # The server closed the connection, the name moved.
+            client.get(server.url(host="files.example"))
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "10.0.0.1", "169.254.169.254", "::1"])
+def test_a_client_of_httpx_reaches_no_private_address_either(address):
+    with through(resolve=lambda *_: [address]) as client, pytest.raises(UnsafeAddress):
+        client.get("http://files.example/")
+
+
+def test_a_client_of_httpx_is_told_in_its_own_words_that_nobody_is_there():
+    def nowhere(host, port):
+        raise OSError("no such host")
+
+    with through(resolve=nowhere) as client, pytest.raises(httpx.ConnectError, match="looked up"):
+        client.get("http://files.example/")
+
+
+def test_a_client_of_httpx_passes_over_a_dead_address(server):
+    both = ["127.0.0.2", "127.0.0.1"]
+    with through(local=True, resolve=lambda *_: both) as client:
+        assert client.get(server.url(host="files.example")).status_code == 200

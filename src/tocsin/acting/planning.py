@@ -6,6 +6,10 @@ from typing import Any
 
 from tocsin.model import Action, Screening, Verdict
 
+MOST_TOLD = 20
+"""Most hits of one message, the nearest, and most reasons, the strongest: enough to act upon, and
+far below any receiver's limit of size. The record of the screening has them all."""
+
 _EVENT = {
     Verdict.LIMIT: "upload.limit",
     Verdict.HOLD: "upload.hold",
@@ -46,8 +50,9 @@ def _body(screening: Screening) -> dict[str, Any]:
             "verdict": screening.judgement.verdict.value,
             "reasons": [
                 {"code": one.code, "text": one.text, "list": one.list}
-                for one in screening.judgement.reasons
+                for one in screening.judgement.reasons[:MOST_TOLD]
             ],
+            "reasons_total": len(screening.judgement.reasons),
             "hits": [
                 {
                     "type": hit.signal.type.value,
@@ -56,7 +61,8 @@ def _body(screening: Screening) -> dict[str, Any]:
                     "distance": hit.distance,
                     "view": hit.view,
                 }
-                for hit in screening.hits
+                for hit in sorted(screening.hits, key=lambda hit: hit.distance)[:MOST_TOLD]
             ],
+            "hits_total": len(screening.hits),
         },
     }

@@ -15,6 +15,8 @@ import struct
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
+from pathlib import Path
 
 from tocsin.decoding.base import Limits, Wall
 from tocsin.decoding.connection import Connection, ZygoteDied
@@ -44,6 +46,14 @@ _PLAIN = {"jpeg", "png", "webp"}
 _PLAIN_PIXELS = 1 << 22
 
 
+@dataclass(frozen=True, slots=True)
+class Headcount:
+    """Children at this moment: `busy` with a file, `ready` for one or about to be."""
+
+    busy: int
+    ready: int
+
+
 class Nursery:
     """A running zygote. Safe to use from many threads. Raises Unavailable if it does not start."""
 
@@ -51,6 +61,7 @@ class Nursery:
         self._limits = limits
         self._files_per_child = files_per_child
         self._spares = Spares()
+        self._busy: set[Connection] = set()
         self._closed = False
         self._pool, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         settings = {"limits": dataclasses.asdict(limits), "children": children}
@@ -61,11 +72,14 @@ class Nursery:
     def ask(self, data: bytes, form: str, *, exact: bool) -> Decoded | Undecodable:
         """Have a child decode a file. Raises Unavailable after `queue_s`, or ZygoteDied."""
         child = self._take(fresh=form in _FRESH)
+        self._busy.add(child)
         try:
             answer = child.ask(data, exact=exact)
         except BaseException:
             child.close()
             raise
+        finally:
+            self._busy.discard(child)
         if child.asked < self._files_per_child and _plain(answer):
             self._spares.put(child)
         else:
@@ -73,6 +87,15 @@ class Nursery:
         if self._closed:
             self._spares.dismiss()
         return answer
+
+    def headcount(self) -> Headcount:
+        """Count the children, as the kernel does: the zygote may be short of them."""
+        zygote, busy = self._process.pid, len(self._busy)
+        try:
+            alive = Path(f"/proc/{zygote}/task/{zygote}/children").read_text().split()
+        except OSError:
+            alive = []
+        return Headcount(busy, max(0, len(alive) - busy))
 
     def _take(self, *, fresh: bool) -> Connection:
         """A spare or, always with `fresh`, a newborn child: whichever comes first."""

@@ -9,6 +9,8 @@ How long a child lives, and why: docs/decisions/0003-sandbox.md, with the figure
 import os
 import threading
 import time
+from collections import Counter
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
@@ -16,7 +18,7 @@ from tocsin.decoding import walls
 from tocsin.decoding.base import Limits, Wall
 from tocsin.decoding.connection import ZygoteDied
 from tocsin.decoding.magic import identify
-from tocsin.decoding.nursery import Nursery
+from tocsin.decoding.nursery import Headcount, Nursery
 from tocsin.decoding.wire import Refusal
 from tocsin.errors import ConfigurationError, Unavailable
 from tocsin.model import Decoded, Obstacle, Undecodable
@@ -24,6 +26,12 @@ from tocsin.model import Decoded, Obstacle, Undecodable
 REQUIRED = frozenset({"rlimits", "no_new_privs", "seccomp"})
 """The walls without which nothing is decoded by default: seccomp alone closes files, network,
 programs and processes; Landlock and the namespaces close most of them a second time."""
+
+DECODED = "decoded"
+"""The outcome of a file that could be read; the others are obstacles, and `UNAVAILABLE`."""
+
+UNAVAILABLE = "unavailable"
+"""The outcome of a file for which no decoder became free."""
 
 _ATTEMPTS = 2
 _REST_S = 1.0
@@ -59,6 +67,8 @@ class Sandbox:
         self._open = True
         self._rest_until = 0.0
         self._failure = ""
+        self._counting = threading.Lock()
+        self._outcomes = Counter(dict.fromkeys((DECODED, UNAVAILABLE, *Obstacle), 0))
         self._ensure()
 
     def __enter__(self) -> Self:
@@ -74,6 +84,26 @@ class Sandbox:
 
     def decode(self, data: bytes, *, exact: bool = False) -> Decoded | Undecodable:
         """Decode a file in a child: see `base.Decoder`. Raises Unavailable when too busy."""
+        outcome = UNAVAILABLE
+        try:
+            answer = self._decode(data, exact=exact)
+            outcome = DECODED if isinstance(answer, Decoded) else answer.obstacle.value
+            return answer
+        finally:
+            with self._counting:
+                self._outcomes[outcome] += 1
+
+    def outcomes(self) -> Mapping[str, int]:
+        """Count the files so far by what became of them: `DECODED`, an obstacle, `UNAVAILABLE`."""
+        with self._counting:
+            return dict(self._outcomes)
+
+    def headcount(self) -> Headcount:
+        """Count the children at this moment."""
+        nursery = self._nursery
+        return Headcount(0, 0) if nursery is None else nursery.headcount()
+
+    def _decode(self, data: bytes, *, exact: bool) -> Decoded | Undecodable:
         form = identify(data)
         if isinstance(form, Refusal):
             return Undecodable(Obstacle(form.obstacle), form.detail)

@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, func, insert, select, update
 
 from tocsin.errors import Conflict, InvalidInput, NotFound
 from tocsin.hashing.url import canonical
 from tocsin.lists.rules import present_rule
 from tocsin.lists.vocabulary import parse_labels
-from tocsin.model import Item, ListKind, ListRule, Signal, SignalType, Unhashable
+from tocsin.model import Item, ListKind, ListRule, Signal, SignalType, Stage, Unhashable
 from tocsin.recording import tables
 from tocsin.recording.events import Event, Tag
 from tocsin.recording.store import Store, next_revision, record_in
@@ -30,7 +30,10 @@ _CHUNK = 400
 
 @dataclass(frozen=True, slots=True)
 class ItemDraft:
-    """An item about to be added. `expires_at` None means: the list's `ttl_days` from now."""
+    """An item about to be added. `expires_at` None means: the list's `ttl_days` from now.
+
+    `stage` and `issuer` as in `Item`: what others assert starts in shadow.
+    """
 
     signals: tuple[Signal, ...]
     source_id: str = ""
@@ -39,6 +42,8 @@ class ItemDraft:
     enabled: bool = True
     active_from: datetime | None = None
     expires_at: datetime | None = None
+    stage: Stage = Stage.ENFORCED
+    issuer: str = ""
 
     def checked(self) -> "ItemDraft":
         """Return the draft in canonical form. Raises InvalidInput."""
@@ -119,6 +124,8 @@ class Items:
             if "expires_at" in changes:
                 # Retention may have retired the signals already; a new end brings them back.
                 _set_signals(connection, item_id, removed=False, revision=revision)
+            elif (changes.get("enabled") and not row.enabled) or "active_from" in changes:
+                renew_in(connection, select(tables.items.c.id).where(where))
             body = {key: str(value) for key, value in changes.items()}
             self._record(connection, Tag.ITEM_CHANGED, rule, item_id, actor, body)
             return _read(connection, rule, item_id)
@@ -174,7 +181,7 @@ class Items:
         revision = next_revision(connection)
         now = self._clock()
         known = _known(connection, rule, drafts, now)
-        next_id = _next_id(connection)
+        next_id = next_item_id(connection)
         answers: list[Added] = []
         item_rows: list[dict[str, Any]] = []
         signal_rows: list[dict[str, Any]] = []
@@ -228,6 +235,38 @@ class Items:
         record_in(connection, Event(self._clock(), tag, actor, f"{rule.name}/{item_id}", body))
 
 
+def place_in(
+    connection: Connection, item_ids: Sequence[int], stage: Stage, *, disputed: bool
+) -> None:
+    """Set how far items may go, inside somebody else's transaction; they act so from then on.
+
+    Out of the shadow their signals take a new revision, so that look-back finds past uploads.
+    """
+    item = tables.items.c
+    for start in range(0, len(item_ids), _CHUNK):
+        some = item_ids[start : start + _CHUNK]
+        rising = select(item.id).where(item.id.in_(some), item.stage == Stage.SHADOW.value)
+        rises = stage is not Stage.SHADOW and connection.execute(rising).first() is not None
+        if rises:
+            renew_in(connection, rising)
+        connection.execute(
+            update(tables.items)
+            .where(item.id.in_(some))
+            .values(stage=stage.value, disputed=disputed)
+        )
+
+
+def renew_in(connection: Connection, item_ids: Select[tuple[int]]) -> None:
+    """Let the signals of items count as new, inside somebody else's transaction.
+
+    Look-back then finds the uploads that came while these items did not count.
+    """
+    signal = tables.signals.c
+    these = signal.item_id.in_(item_ids) & signal.removed.is_(False)
+    revision = next_revision(connection)
+    connection.execute(update(tables.signals).where(these).values(revision=revision))
+
+
 def _item_columns(item_id: int, rule: ListRule, draft: ItemDraft, now: datetime) -> dict[str, Any]:
     expires_at = draft.expires_at
     if expires_at is None and rule.ttl_days:
@@ -243,6 +282,9 @@ def _item_columns(item_id: int, rule: ListRule, draft: ItemDraft, now: datetime)
         "expires_at": expires_at,
         "created_at": now,
         "removed_at": None,
+        "stage": draft.stage.value,
+        "disputed": False,
+        "issuer": draft.issuer,
     }
 
 
@@ -258,7 +300,7 @@ def _signal_columns(item_id: int, rule: ListRule, signal: Signal, revision: int)
     }
 
 
-def _next_id(connection: Connection) -> int:
+def next_item_id(connection: Connection) -> int:
     """Return a free number: a batch then needs two statements, not one for each item.
 
     Safe because the revision's row lock, taken just before, lets one writer in at a time.
@@ -361,4 +403,7 @@ def _item(row: Row[Any], rule: ListRule, signals: list[Signal]) -> Item:
         created_at=row.created_at,
         removed_at=row.removed_at,
         signals=tuple(signals),
+        stage=Stage(row.stage),
+        disputed=row.disputed,
+        issuer=row.issuer,
     )

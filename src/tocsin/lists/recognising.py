@@ -23,6 +23,7 @@ from tocsin.model import (
     SeenView,
     Signal,
     SignalType,
+    Stage,
     View,
 )
 from tocsin.recording import tables
@@ -30,6 +31,10 @@ from tocsin.recording.store import Store
 
 MAX_HITS = 1000
 """Most hits answered for one upload, nearest first: a verdict needs few, a crowd helps nobody."""
+
+MAX_LOOKED_UP = 10 * MAX_HITS
+"""Most signals looked up in the database for one upload: a crowd in shadow, which anybody may put
+near a listed picture, must not push the listed one out of the answer."""
 
 _CHUNK = 400
 
@@ -61,7 +66,7 @@ class _Nearest:
 
     def kept(self) -> dict[int, tuple[int, int, ListRule]]:
         ranked = sorted(self.found.items(), key=lambda pair: (pair[1][0], pair[0]))
-        return dict(ranked[:MAX_HITS])
+        return dict(ranked[:MAX_LOOKED_UP])
 
 
 class Searchable(Protocol):
@@ -165,7 +170,7 @@ class Recogniser:
                 if signal_id in rows and _counts(rows[signal_id], now)
             ]
             hits.sort(key=_order)
-            answers.append(tuple(hits))
+            answers.append(tuple(hits[:MAX_HITS]))
         return answers
 
     def _read(self, ids: set[int]) -> dict[int, Row[tuple[object, ...]]]:
@@ -183,6 +188,9 @@ class Recogniser:
             item.enabled,
             item.active_from,
             item.expires_at,
+            item.stage,
+            item.disputed,
+            item.issuer,
         ).join_from(tables.signals, tables.items, signal.item_id == item.id)
         wanted = sorted(ids)
         rows: dict[int, Row[tuple[object, ...]]] = {}
@@ -231,8 +239,13 @@ def _hit(row: Row[tuple[object, ...]], distance: int, view: AnyView, rule: ListR
         labels=tuple(dict.fromkeys([*row.labels, *rule.labels])),
         expires_at=row.expires_at,
         revision=row.revision,
+        stage=Stage(row.stage),
+        disputed=row.disputed,
+        issuer=row.issuer,
     )
 
 
-def _order(hit: Hit) -> tuple[int, bool, str, int]:
-    return hit.distance, hit.signal.type.perceptual, hit.rule.name, hit.signal_id
+def _order(hit: Hit) -> tuple[bool, int, bool, str, int]:
+    """Put what can act before what cannot, then the nearest first."""
+    shadow = hit.stage is Stage.SHADOW
+    return shadow, hit.distance, hit.signal.type.perceptual, hit.rule.name, hit.signal_id

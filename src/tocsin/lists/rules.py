@@ -79,18 +79,8 @@ class Rules:
 
     def create(self, draft: ListDraft, *, actor: str) -> ListRule:
         """Create a list. Raises InvalidInput, Conflict if the name is taken, Unavailable."""
-        checked = draft.checked()
-
-        def job(connection: Connection) -> ListRule:
-            if _find(connection, checked.name) is not None:
-                raise Conflict(f"there is a list {checked.name} already")
-            next_revision(connection)
-            values = _columns(checked) | {"created_at": self._clock()}
-            connection.execute(insert(tables.lists).values(values))
-            self._record(connection, Tag.LIST_CREATED, checked.name, actor, _columns(checked))
-            return _present(connection, checked.name)
-
-        return self._store.write(job).result()
+        checked, now = draft.checked(), self._clock()
+        return self._store.write(lambda one: create_in(one, checked, now, actor=actor)).result()
 
     def change(self, name: str, /, *, actor: str, **changes: Any) -> ListRule:  # noqa: ANN401 - fields of ListDraft
         """Change some fields of a list. Raises InvalidInput, NotFound, Conflict, Unavailable."""
@@ -147,6 +137,18 @@ class Rules:
         self, connection: Connection, tag: Tag, name: str, actor: str, body: dict[str, Any]
     ) -> None:
         record_in(connection, Event(self._clock(), tag, actor, name, body))
+
+
+def create_in(connection: Connection, draft: ListDraft, now: datetime, *, actor: str) -> ListRule:
+    """Create a list inside somebody else's transaction. Raises as `Rules.create`."""
+    checked = draft.checked()
+    if _find(connection, checked.name) is not None:
+        raise Conflict(f"there is a list {checked.name} already")
+    next_revision(connection)
+    values = _columns(checked)
+    connection.execute(insert(tables.lists).values(values | {"created_at": now}))
+    record_in(connection, Event(now, Tag.LIST_CREATED, actor, checked.name, values))
+    return _present(connection, checked.name)
 
 
 def present_rule(connection: Connection, name: str) -> ListRule:

@@ -16,7 +16,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, Table, func, select, update
+from sqlalchemy import Connection, Row, Select, Table, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from tocsin.errors import Conflict, NotFound
@@ -50,7 +50,11 @@ _RETRIABLE = (ActionState.DEAD, ActionState.FAILED)
 
 @dataclass(frozen=True, slots=True)
 class StoredAction:
-    """An action with its state. `next_at`: when it is due, or when its lease ends; aware UTC."""
+    """An action with its state.
+
+    `next_at`, aware UTC: when it is due; while it is being sent, when its lease ends; once it is
+    done, when that was.
+    """
 
     action: Action
     state: ActionState
@@ -171,6 +175,13 @@ def count(connection: Connection) -> dict[ActionState, int]:
     """Count the actions in each state; states without any are there with 0."""
     rows = connection.execute(select(_TABLE.c.state, func.count()).group_by(_TABLE.c.state))
     return dict.fromkeys(ActionState, 0) | {ActionState(state): n for state, n in rows}
+
+
+def purge_in(connection: Connection, before: datetime, limit: int) -> int:
+    """Delete actions that were done before a moment; return how many. Dead ones stay."""
+    old = (_TABLE.c.state == ActionState.DONE) & (_TABLE.c.next_at < before)
+    ids = select(_TABLE.c.id).where(old).limit(limit)
+    return connection.execute(delete(_TABLE).where(_TABLE.c.id.in_(ids))).rowcount
 
 
 def _due(now: datetime) -> Select[Any]:

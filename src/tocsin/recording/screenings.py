@@ -1,6 +1,7 @@
 """Screenings as they are stored: one event, the privacy-minimised hashes, and the intents.
 
-All three are written in one transaction, before anything is done about the upload.
+All of it is written in one transaction, before anything is done about the upload. Which items the
+verdict rests on is kept too, so that a correction of one finds every decision to be reopened.
 """
 
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from tocsin.model import Action, Hit, Screening, SeenView, SignalType
 from tocsin.recording import tables
 from tocsin.recording.actions import intend_in
 from tocsin.recording.events import Event, Tag
-from tocsin.recording.store import Store, event_row
+from tocsin.recording.store import NewRow, Store, event_row
 
 _TYPES = tuple(SignalType)
 """Seen views store a type as its place in this tuple: types are added at the end, never moved."""
@@ -35,7 +36,7 @@ def record(
     `keep_seen` also keeps the upload's hashes for look-back, `keep_name` the platform's name of it.
     """
     happened = Event(screening.at, tag, actor, screening.upload.id, body(screening, keep_name))
-    rows = [event_row(happened)]
+    rows = [event_row(happened), *sightings(screening)]
     if keep_seen and screening.views:
         rows.append((tables.seen, _seen(screening)))
     if not actions:
@@ -47,6 +48,25 @@ def record(
         intend_in(connection, actions, screening.at)
 
     return store.write(job)
+
+
+def sightings(screening: Screening) -> list[NewRow]:
+    """Return the rows that say in which items' favour the verdict was, and which lay in shadow."""
+    judgement = screening.judgement
+    return [
+        (
+            tables.sightings,
+            {
+                "item_id": item_id,
+                "upload_id": screening.upload.id,
+                "at": screening.at,
+                "acted": acted,
+                "reopened": False,
+            },
+        )
+        for acted, items in ((True, judgement.rests_on), (False, judgement.in_shadow))
+        for item_id in items
+    ]
 
 
 def body(screening: Screening, keep_name: bool) -> dict[str, Any]:
@@ -81,6 +101,8 @@ def hit_fields(hit: Hit) -> dict[str, Any]:
         "quality": hit.quality,
         "labels": list(hit.labels),
         "expires_at": hit.expires_at.isoformat() if hit.expires_at else None,
+        "stage": hit.stage.value,
+        "disputed": hit.disputed,
     }
 
 

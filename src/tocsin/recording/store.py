@@ -11,23 +11,27 @@ import secrets
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event, insert, select, update
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError, StatementError
+from sqlalchemy.exc import DataError, DBAPIError, SQLAlchemyError, StatementError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from tocsin.errors import ConfigurationError, InvalidInput, Unavailable
+from tocsin.errors import ConfigurationError, InvalidInput, TocsinError, Unavailable
 from tocsin.recording import migrating, tables
 from tocsin.recording.events import Event
 from tocsin.recording.pulse import Pulse
 
 GROUP_LIMIT = 512
 """Most jobs committed together: bounds how long the first one waits for the last."""
+
+_BUSY_MS = 10_000
+_SCRUB_MS = 1_000
+"""How long SQLite waits for others; the second for `scrub`, which can come again."""
 
 T = TypeVar("T")
 Job = Callable[[Connection], T]
@@ -69,6 +73,7 @@ class Store:
         self._pending: queue.SimpleQueue[_Pending | None] = queue.SimpleQueue()
         self._closed = False
         self._closing = threading.Lock()  # Guards `_closed`: nothing is queued behind the end.
+        self._commits = [0] * (GROUP_LIMIT + 1)  # Belongs to the writer.
         self._writer = threading.Thread(target=self._write_groups, name="store", daemon=True)
         self._writer.start()
 
@@ -109,6 +114,26 @@ class Store:
         with _translated("read"):
             self._check_present()
             return self._pulse.read()
+
+    def scrub(self) -> bool:
+        """Empty SQLite's write-ahead log, where what was overwritten still stands.
+
+        False while somebody reads the database: call again. Raises Unavailable. PostgreSQL lets go
+        of it when it vacuums, and of its own log as that is set up.
+        """
+        if not _is_sqlite(self._engine):
+            return True
+        with _translated("write"), closing(self._engine.raw_connection()) as connection:
+            cursor = connection.cursor()
+            cursor.execute(f"PRAGMA busy_timeout = {_SCRUB_MS}")
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            row = cursor.fetchone()
+            cursor.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
+            return row is not None and bool(row[0] == 0)
+
+    def commits(self) -> tuple[int, ...]:
+        """Count the groups of writes committed so far: element n is those of n jobs."""
+        return tuple(self._commits)
 
     def close(self) -> None:
         """Finish what was submitted, then let go of the database. May be called twice."""
@@ -183,6 +208,7 @@ class Store:
                     answers = [_run(one, connection, one.job) for one in group if one.job]
                     answers += _run_plain([one for one in group if not one.job], connection)
                 self._check_present()  # Deleted meanwhile, it took what was written with it.
+            self._commits[len(group)] += 1
         except BaseException as error:  # noqa: BLE001 - top loop; each waiter is told
             answers = [(pending, None, error) for pending in group]
         for pending, result, failure in answers:
@@ -217,7 +243,7 @@ def _run(pending: _Pending, connection: Connection, job: Job[Any]) -> _Answer:
     except DBAPIError as error:
         if error.connection_invalidated:
             raise
-        return pending, None, _unavailable("written", error)
+        return pending, None, _explained("written", error)
     except StatementError as error:
         return pending, None, InvalidInput(f"this cannot be stored: {error.orig}")
     except Exception as error:  # noqa: BLE001 - handed to the one who waits for this job
@@ -274,10 +300,12 @@ def _configure_sqlite(connection: DBAPIConnection, entry: ConnectionPoolEntry) -
     connection.isolation_level = None
     cursor = connection.cursor()
     for pragma in (
-        "busy_timeout = 10000",
+        f"busy_timeout = {_BUSY_MS}",
         "journal_mode = WAL",
         "synchronous = FULL",
         "foreign_keys = ON",
+        # What is erased must not stay in the free space of pages.
+        "secure_delete = ON",
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
@@ -294,11 +322,14 @@ def _translated(done: str) -> Iterator[None]:
     try:
         yield
     except SQLAlchemyError as error:
-        raise _unavailable(done, error) from error
+        raise _explained(done, error) from error
     except OSError as error:
         raise Unavailable(f"the database could not be {done}: {error}") from error
 
 
-def _unavailable(done: str, error: SQLAlchemyError) -> Unavailable:
+def _explained(done: str, error: SQLAlchemyError) -> TocsinError:
     cause = str(getattr(error, "orig", None) or error).strip().split("\n")[0]
+    if isinstance(error, DataError):
+        # The database takes no such value, such as a NUL: trying again would not help.
+        return InvalidInput(f"this value cannot be {done}: {cause}")
     return Unavailable(f"the database could not be {done}: {cause}")

@@ -25,6 +25,7 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    false,
 )
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -116,6 +117,9 @@ items = Table(
     Column("expires_at", UtcTime),
     Column("created_at", UtcTime, nullable=False),
     Column("removed_at", UtcTime),
+    Column("stage", String(16), nullable=False, server_default="enforced"),
+    Column("disputed", Boolean, nullable=False, server_default=false()),
+    Column("issuer", Text, nullable=False, server_default=""),
     Index("item_of_list", "list_id", "id"),
 )
 
@@ -196,3 +200,71 @@ idempotency = Table(
     Column("body", Text, nullable=False),
     Column("created_at", UtcTime, nullable=False),
 )
+
+standings = Table(
+    "standing",
+    metadata,
+    Column("item_id", ForeignKey("item.id"), primary_key=True),
+    Column("exchange", Text, nullable=False),
+    Column("issuer", Text, nullable=False),
+    Column("organisation", Text, nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("jurisdiction", String(8), nullable=False),
+    Column("claim", Json, nullable=False),
+    Column("checks", Json, nullable=False),
+    Column("incident", Boolean, nullable=False),
+    Column("pinned", String(16), nullable=False),
+    Column("retracted", Boolean, nullable=False),
+    Column("stage", String(16), nullable=False),
+    Column("disputed", Boolean, nullable=False),
+    Column("reasons", Json, nullable=False),
+    Column("received_at", UtcTime, nullable=False),
+    Column("since", UtcTime, nullable=False),
+    Column("due_at", UtcTime),
+    Column("corrected_at", UtcTime),
+    Index("standing_due", "due_at"),
+    Index("standing_corrected", "corrected_at"),
+    Index("standing_of_issuer", "exchange", "issuer", "received_at"),
+)
+"""Why an item that others asserted stands where it does. `item.stage` is what acts."""
+
+opinions = Table(
+    "opinion",
+    metadata,
+    Column("item_id", ForeignKey("item.id"), primary_key=True),
+    Column("member", String(255), primary_key=True),
+    Column("stance", String(16), primary_key=True),
+    Column("organisation", Text, nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("jurisdiction", String(8), nullable=False),
+    Column("own_media", Boolean, nullable=False),
+    Column("at", UtcTime, nullable=False),
+)
+
+sightings = Table(
+    "sighting",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("item_id", ForeignKey("item.id"), nullable=False),
+    Column("upload_id", String(32), nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("acted", Boolean, nullable=False),
+    Column("reopened", Boolean, nullable=False),
+    Index("sighting_of_item", "item_id", "acted", "at"),
+)
+"""Uploads in which an item was found: `acted` where the verdict rests on it, else in shadow."""
+
+trips = Table(
+    "trip",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("item_id", ForeignKey("item.id")),
+    Column("list_id", ForeignKey("list.id"), nullable=False),
+    Column("issuer", Text, nullable=False),
+    Column("matches", Integer, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("cleared_at", UtcTime),
+    Index("trip_of_item", "item_id"),
+    Index("trip_of_issuer", "list_id", "issuer"),
+)
+"""Trips of the breaker: of one item, or of an issuer's items on a list where no item is named."""

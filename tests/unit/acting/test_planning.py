@@ -5,8 +5,8 @@ import json
 import pytest
 
 from samples import a_hit, a_judgement, a_screening, an_upload
-from tocsin.acting.planning import plan
-from tocsin.model import Verdict
+from tocsin.acting.planning import MOST_TOLD, plan
+from tocsin.model import Judgement, Reason, Verdict
 
 
 def test_nothing_is_planned_for_what_is_allowed():
@@ -43,3 +43,33 @@ def test_the_body_is_json_without_the_content():
     (action,) = plan(screening, ["webhook"])
     assert "what-was-uploaded" not in json.dumps(action.body)
     assert action.body["data"]["upload"] == screening.upload.id
+
+
+def test_of_many_hits_the_nearest_are_told_and_how_many_there_were():
+    hits = tuple(a_hit(item_id=number, distance=31 - number % 32) for number in range(1000))
+    (action,) = plan(a_screening(hits=hits), ["webhook"])
+    told = action.body["data"]["hits"]
+    assert [one["distance"] for one in told] == [0] * 20
+    assert action.body["data"]["hits_total"] == 1000
+
+
+def test_of_few_hits_all_are_told_in_their_order():
+    hits = tuple(a_hit(item_id=number, distance=number) for number in range(MOST_TOLD))
+    (action,) = plan(a_screening(hits=hits), ["webhook"])
+    assert [one["item"] for one in action.body["data"]["hits"]] == list(range(MOST_TOLD))
+    assert action.body["data"]["hits_total"] == MOST_TOLD
+
+
+def test_of_many_reasons_the_strongest_are_told_and_how_many_there_were():
+    reasons = tuple(Reason("matched", f"reason {number}", "block") for number in range(100))
+    judgement = Judgement(Verdict.HOLD, reasons, 0.5)
+    (action,) = plan(a_screening(judgement=judgement), ["webhook"])
+    told = [one["text"] for one in action.body["data"]["reasons"]]
+    assert told == [f"reason {number}" for number in range(MOST_TOLD)]
+    assert action.body["data"]["reasons_total"] == 100
+
+
+def test_hits_that_a_message_leaves_out_still_make_it_another_action():
+    hits = tuple(a_hit(signal_id=number) for number in range(MOST_TOLD + 1))
+    whole, less = (plan(a_screening(hits=some), ["webhook"])[0] for some in (hits, hits[:-1]))
+    assert whole.id != less.id

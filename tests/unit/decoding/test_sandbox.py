@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -16,11 +15,13 @@ from media import animated, encoded, gif, png, quarters
 from tocsin.decoding import image, nursery
 from tocsin.decoding.base import Decoder, Limits
 from tocsin.decoding.connection import Connection
+from tocsin.decoding.nursery import Headcount
 from tocsin.decoding.samples import SAMPLES
 from tocsin.decoding.sandbox import REQUIRED, Sandbox
 from tocsin.decoding.wire import FORMATS
 from tocsin.errors import ConfigurationError, Unavailable
 from tocsin.model import Decoded, Obstacle, Undecodable
+from waiting import wait_until
 
 JPEG = encoded(quarters(640, 480), "JPEG")
 HUNG = b"tocsin test: hang"
@@ -59,13 +60,6 @@ def zygote_of(sandbox: Sandbox) -> int:
 
 def descriptors_of(process: int | str) -> int:
     return len(list(Path(f"/proc/{process}/fd").iterdir()))
-
-
-def wait_until(holds) -> None:
-    deadline = time.monotonic() + 10
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 @pytest.mark.parametrize("form", FORMATS)
@@ -174,9 +168,10 @@ def test_a_node_that_is_too_busy_says_so():
     with Sandbox(limits, children=1) as sandbox, ThreadPoolExecutor(1) as pool:
         slow = pool.submit(sandbox.decode, _progressive_bomb())
         wait_until(slow.running)
-        time.sleep(0.1)
+        wait_until(lambda: sandbox.headcount().busy == 1)
         with pytest.raises(Unavailable):
             sandbox.decode(JPEG)
+        assert sandbox.outcomes()["unavailable"] == 1
 
 
 def test_a_heic_file_is_read_although_every_child_has_had_a_file():
@@ -323,3 +318,23 @@ def test_it_works_from_any_folder(tmp_path, monkeypatch):
     (tmp_path / "PIL.py").write_text("raise SystemExit('not this one')")
     with Sandbox(children=1) as sandbox:
         assert isinstance(sandbox.decode(JPEG), Decoded)
+
+
+def test_children_are_counted_while_they_work_and_while_they_wait():
+    with Sandbox(children=2) as one:
+        wait_until(lambda: one.headcount() == Headcount(busy=0, ready=2))
+        with ThreadPoolExecutor(1) as pool:
+            answer = pool.submit(one.decode, encoded(quarters(4000, 3000), "PNG"))
+            wait_until(lambda: one.headcount().busy == 1)
+            answer.result()
+        assert one.headcount().busy == 0
+    assert one.headcount() == Headcount(0, 0)
+
+
+def test_files_are_counted_by_what_became_of_them(sandbox):
+    before = sandbox.outcomes()
+    for content in (JPEG, JPEG[:300], b"no picture"):
+        sandbox.decode(content)
+    after = sandbox.outcomes()
+    grown = {name: after[name] - before[name] for name in after if after[name] > before[name]}
+    assert grown == {"decoded": 1, "broken": 1, "unknown_format": 1}

@@ -6,8 +6,10 @@ import pytest
 
 from signals import md5, pdq, url
 from tocsin.errors import Conflict, InvalidInput, NotFound
-from tocsin.lists.items import ItemDraft
+from tocsin.lists.items import ItemDraft, place_in
+from tocsin.lists.retention import Retention
 from tocsin.lists.rules import ListDraft
+from tocsin.model import Stage
 from tocsin.recording.events import Tag
 from tocsin.recording.history import History
 
@@ -136,3 +138,68 @@ def test_a_link_is_listed_in_the_form_that_uploads_come_in(items, block):
     assert items.get("block", added.item_id).signals[0].text == "example.org/b"
     with pytest.raises(InvalidInput, match="cannot be listed"):
         items.add("block", ItemDraft((url("http://"),)), actor="alice")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "again"),
+    [
+        (Stage.SHADOW, Stage.ADVISORY, True),
+        (Stage.SHADOW, Stage.ENFORCED, True),
+        (Stage.SHADOW, Stage.SHADOW, False),
+        (Stage.ADVISORY, Stage.ENFORCED, False),
+        (Stage.ENFORCED, Stage.SHADOW, False),
+    ],
+)
+def test_only_out_of_the_shadow_do_signals_count_as_new(items, block, store, before, after, again):
+    item = items.add("block", ItemDraft((md5(1),), stage=before), actor="node").item_id
+    revision = store.revision()
+    store.write(lambda one: place_in(one, [item], after, disputed=False)).result()
+    assert items.get("block", item).stage is after
+    assert (store.revision() > revision) is again
+
+
+def test_a_signal_that_is_off_the_list_stays_off_when_its_item_rises(items, block, store, look):
+    item = items.add("block", ItemDraft((md5(1),), stage=Stage.SHADOW), actor="node").item_id
+    items.remove("block", item, actor="alice")
+    store.write(lambda one: place_in(one, [item], Stage.ENFORCED, disputed=False)).result()
+    assert look(md5(1)).hits == ()
+
+
+def test_what_an_operator_adds_is_enforced_and_nobody_elses(items, block):
+    item = items.get("block", items.add("block", ItemDraft((md5(1),)), actor="alice").item_id)
+    assert (item.stage, item.disputed, item.issuer) == (Stage.ENFORCED, False, "")
+
+
+@pytest.mark.parametrize(
+    ("before", "change", "again"),
+    [
+        ({"enabled": False}, {"enabled": True}, True),
+        ({"enabled": True}, {"enabled": True}, False),
+        ({"enabled": True}, {"enabled": False}, False),
+        ({}, {"active_from": None}, True),
+        ({}, {"note": "seen again"}, False),
+    ],
+)
+def test_only_where_an_item_may_begin_to_count_do_its_signals_count_as_new(
+    items, block, store, before, change, again
+):
+    item = items.add("block", ItemDraft((md5(1),), **before), actor="alice").item_id
+    revision = _revision_of(store, item)
+    items.change("block", item, actor="bob", **change)
+    assert (_revision_of(store, item) > revision) is again
+
+
+def test_enabling_does_not_bring_a_signal_back_whose_item_has_ended(items, block, store, clock):
+    end = clock() + timedelta(days=1)
+    draft = ItemDraft((md5(1),), enabled=False, expires_at=end)
+    item = items.add("block", draft, actor="alice").item_id
+    clock.advance(2 * 86_400)
+    Retention(store, clock, seen_days=30).run()
+    items.change("block", item, enabled=True, actor="bob")
+    assert items.count("block") == {"items": 1}
+
+
+def _revision_of(store, item):
+    with store.read() as connection:
+        query = f"SELECT revision FROM signal WHERE item_id = {item}"
+        return connection.exec_driver_sql(query).scalar_one()

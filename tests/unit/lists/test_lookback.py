@@ -1,25 +1,50 @@
 """A signal added today finds yesterday's upload, once."""
 
 from functools import partial
+from pathlib import Path
 
 import pytest
 
 from seen import remember
 from signals import md5, pdq, url
 from tocsin.acting.planning import plan
+from tocsin.lists import lookback as module
 from tocsin.lists.items import ItemDraft
 from tocsin.lists.lookback import Lookback
+from tocsin.matching.index import Index
+from tocsin.model import Stage
 from tocsin.recording.events import Tag
 from tocsin.recording.history import History
+from waiting import wait_until
+
+DESCRIPTORS = Path("/proc/self/fd")
 
 
 @pytest.fixture
-def lookback(store, rules, clock):
-    return Lookback(store, rules, clock, partial(plan, connectors=["webhook"]))
+def lookbacks(store, rules, clock):
+    """Build look-backs over one store, as each start of a node does; close them in the end."""
+    built = []
+
+    def build():
+        built.append(Lookback(store, rules, clock, partial(plan, connectors=["webhook"])))
+        return built[-1]
+
+    yield build
+    for one in built:
+        one.close()
+
+
+@pytest.fixture
+def lookback(lookbacks):
+    return lookbacks()
 
 
 def found(store):
     return [one.event for one in History(store).page(tags=[Tag.LOOKBACK_MATCHED])]
+
+
+def add(items, *signals):
+    items.add("block", ItemDraft(signals), actor="alice")
 
 
 def test_an_upload_of_yesterday_is_found_by_a_signal_of_today(items, block, lookback, store, clock):
@@ -76,9 +101,164 @@ def test_an_upload_under_way_during_an_add_is_found_by_looking_again(
     list(lookback.run())
     screening = remember(store, clock, 1, md5(1), revision=before)
     assert found(store) == []
-    lookback.again(screening, actor="api")
-    lookback.again(screening, actor="api")
+    lookback.again([screening])
+    lookback.again([screening])
     assert len(found(store)) == 1
+
+
+def test_uploads_under_way_together_are_each_matched_by_what_came_after_them(
+    items, block, lookback, store, clock
+):
+    first = remember(store, clock, 1, md5(1))
+    add(items, md5(1), md5(2))
+    second = remember(store, clock, 2, md5(1), md5(3))
+    add(items, md5(3))
+    lookback.again([first, second])
+    signals = {one.subject: [hit["signal"] for hit in one.body["hits"]] for one in found(store)}
+    assert signals == {first.upload.id: [md5(1).text], second.upload.id: [md5(3).text]}
+
+
+def test_what_is_found_bit_by_bit_and_at_once_is_stored_once(items, block, lookback, store, clock):
+    screening = remember(store, clock, 1, md5(1), md5(2))
+    add(items, md5(1))
+    list(lookback.run())
+    add(items, md5(2))
+    list(lookback.run())
+    lookback.again([screening])
+    list(lookback.run(everything=True))
+    assert len(found(store)) == 2
+
+
+def test_many_new_signals_are_searched_in_files_of_their_own_and_found_the_same(
+    items, block, lookback, store, clock, monkeypatch
+):
+    monkeypatch.setattr(module, "CHUNK", 2)
+    monkeypatch.setattr("tocsin.matching.index._MERGE_ROWS", 1)
+    folded = []
+    monkeypatch.setattr(Index, "merge", lambda index, real=Index.merge: folded.append(real(index)))
+    for number in range(5):
+        remember(store, clock, number, pdq(number, flips=number), md5(number))
+    add(items, *map(pdq, range(3)), *map(md5, range(3)))
+    list(lookback.run())
+    assert folded == [True, True]
+    assert {int(one.subject, 16): len(one.body["hits"]) for one in found(store)} == {
+        0: 2,
+        1: 2,
+        2: 2,
+    }
+
+
+def test_looking_back_leaves_no_file_open(items, block, lookback, store, clock):
+    def look():
+        screening = remember(store, clock, 1, md5(1))
+        add(items, md5(1))
+        lookback.again([screening])
+        list(lookback.run(everything=True))
+
+    look()
+    before = len(list(DESCRIPTORS.iterdir()))
+    look()
+    assert len(list(DESCRIPTORS.iterdir())) == before
+
+
+def test_a_signal_added_during_a_run_is_found_by_the_next(items, block, lookback, store, clock):
+    remember(store, clock, 1, md5(1))
+    remember(store, clock, 2, md5(2))
+    add(items, md5(1))
+    run = lookback.run()
+    next(run)
+    add(items, md5(2))
+    list(run)
+    assert [one.subject for one in found(store)] == [f"{1:032x}"]
+    list(lookback.run())
+    assert [one.subject for one in found(store)] == [f"{1:032x}", f"{2:032x}"]
+
+
+def test_a_run_that_is_cut_off_starts_again_after_a_restart(
+    items, block, lookbacks, store, clock, monkeypatch
+):
+    monkeypatch.setattr(module, "CHUNK", 1)
+    for number in (1, 2, 3):
+        remember(store, clock, number, md5(number))
+    add(items, md5(1), md5(2), md5(3))
+    first = lookbacks()
+    run = first.run()
+    assert [next(run).done for _ in range(2)] == [0, 1]
+    first.close()
+    list(run)
+    assert found(store) == []
+    list(lookbacks().run())
+    assert len(found(store)) == 3
+
+
+def test_a_run_whose_process_is_killed_has_stored_nothing_and_starts_again(
+    items, block, lookbacks, store, clock
+):
+    remember(store, clock, 1, md5(1))
+    add(items, md5(1))
+    killed = lookbacks().run()
+    assert [next(killed).done for _ in range(2)] == [0, 1]
+    killed.close()
+    assert found(store) == []
+    list(lookbacks().run())
+    assert len(found(store)) == 1
+
+
+def test_changes_during_the_rest_wait_for_its_end_and_survive_a_restart(
+    items, block, lookbacks, store, clock, monkeypatch
+):
+    monkeypatch.setattr(module, "REST", 1e6)
+    remember(store, clock, 1, md5(1))
+    remember(store, clock, 2, md5(2))
+    add(items, md5(1))
+    resting = lookbacks()
+    resting.start()
+    wait_until(lambda: len(found(store)) == 1)
+    add(items, md5(2))
+    resting.wake()
+    resting.close()
+    assert len(found(store)) == 1
+    lookbacks().start()
+    wait_until(lambda: len(found(store)) == 2)
+
+
+def test_changes_that_came_during_the_rest_are_looked_back_for_after_it(
+    items, block, lookback, store, clock
+):
+    for number in range(20):
+        remember(store, clock, number, md5(number))
+    lookback.start()
+    for number in range(20):
+        add(items, md5(number))
+        lookback.wake()
+    wait_until(lambda: len(found(store)) == 20)
+
+
+def test_a_look_back_over_everything_is_kept_when_another_process_was_faster(
+    items, block, lookbacks, store, clock
+):
+    screening = remember(store, clock, 1, md5(1), revision=0)
+    add(items, md5(1))
+    store.write(lambda one: module._advance(one, 0, store.revision())).result()
+    add(items, md5(2))
+    thorough = lookbacks().run(everything=True)
+    next(thorough)
+    list(lookbacks().run())
+    list(thorough)
+    assert [one.subject for one in found(store)] == [screening.upload.id]
+
+
+def test_the_lag_counts_from_the_last_moment_without_a_waiting_change(
+    items, block, lookback, store, clock
+):
+    list(lookback.run())
+    assert lookback.lag_s() == 0
+    clock.advance(60)
+    add(items, md5(1))
+    clock.advance(30)
+    assert lookback.lag_s() == 90
+    list(lookback.run())
+    assert lookback.lag_s() == 0
 
 
 def test_a_removed_signal_is_not_looked_back_for(items, block, lookback, store, clock):
@@ -95,3 +275,35 @@ def test_nothing_of_an_upload_is_kept_but_hashes(store, clock):
         row = connection.exec_driver_sql("SELECT * FROM seen").one()
     assert "private" not in str(tuple(row))
     assert "photo.jpg" not in str(tuple(row))
+
+
+def sightings(store):
+    with store.read() as connection:
+        query = "SELECT upload_id, item_id, acted, reopened FROM sighting ORDER BY id"
+        rows = connection.exec_driver_sql(query).all()
+    return [(int(row[0], 16), row[1], bool(row[2]), bool(row[3])) for row in rows]
+
+
+def test_what_is_found_is_kept_by_item_so_that_a_correction_finds_it(
+    items, block, lookback, store, clock
+):
+    remember(store, clock, 1, md5(1), md5(2))
+    acts = items.add("block", ItemDraft((md5(1),)), actor="alice").item_id
+    waits = items.add("block", ItemDraft((md5(2),), stage=Stage.SHADOW), actor="node").item_id
+    list(lookback.run())
+    list(lookback.run(everything=True))
+    assert sightings(store) == [(1, acts, True, False), (1, waits, False, False)]
+
+
+@pytest.mark.parametrize("again", [{"enabled": True}, {"active_from": None}])
+def test_uploads_that_came_while_an_item_did_not_count_are_found_when_it_does(
+    items, block, lookback, store, clock, again
+):
+    off = {"enabled": False} if "enabled" in again else {"active_from": clock().replace(year=2999)}
+    item = items.add("block", ItemDraft((md5(1),), **off), actor="alice").item_id
+    remember(store, clock, 1, md5(1))
+    list(lookback.run())
+    assert found(store) == []
+    items.change("block", item, actor="bob", **again)
+    list(lookback.run())
+    assert [one.subject for one in found(store)] == [f"{1:032x}"]

@@ -1,16 +1,18 @@
 """What is on a list in force is found, at once, and what is not is not."""
 
 from datetime import timedelta
+from unittest.mock import patch
 
 import pytest
 
 from signals import md5, pdq, url
 from tocsin.errors import NotFound
+from tocsin.lists import recognising
 from tocsin.lists.indices import Indices
-from tocsin.lists.items import ItemDraft
+from tocsin.lists.items import ItemDraft, place_in
 from tocsin.lists.recognising import Recogniser
 from tocsin.lists.rules import ListDraft
-from tocsin.model import ListKind, View
+from tocsin.model import ListKind, Stage, View
 
 
 def test_a_signal_is_found_the_moment_its_add_returns(items, block, look):
@@ -137,3 +139,22 @@ def test_the_index_is_the_same_after_a_restart_with_or_without_its_files(
             recogniser = Recogniser(store, opened, clock)
             found = [bool(recogniser.recognise([View("v", pdq(n))]).hits) for n in range(20)]
             assert found == [False] + [True] * 19
+
+
+def test_a_hit_carries_the_stage_of_its_item_the_moment_that_it_changes(items, block, store, look):
+    draft = ItemDraft((pdq(1),), stage=Stage.SHADOW, issuer="dana")
+    item = items.add("block", draft, actor="node").item_id
+    (hit,) = look(pdq(1)).hits
+    assert (hit.stage, hit.disputed, hit.issuer) == (Stage.SHADOW, False, "dana")
+    store.write(lambda one: place_in(one, [item], Stage.ADVISORY, disputed=True)).result()
+    (hit,) = look(pdq(1)).hits
+    assert (hit.stage, hit.disputed) == (Stage.ADVISORY, True)
+
+
+def test_a_crowd_in_shadow_does_not_push_out_what_can_act(items, block, look):
+    enforced = items.add("block", ItemDraft((pdq(1, flips=30),)), actor="alice").item_id
+    crowd = [ItemDraft((pdq(1),), stage=Stage.SHADOW)]
+    crowd += [ItemDraft((pdq(1, flips=n),), stage=Stage.SHADOW) for n in range(1, 9)]
+    with patch.object(recognising, "MAX_HITS", 5):
+        items.add_many("block", crowd, actor="node")
+        assert look(pdq(1)).hits[0].item_id == enforced

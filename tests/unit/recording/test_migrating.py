@@ -4,10 +4,14 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from sqlalchemy import create_engine, inspect, text
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import create_engine, inspect, select, text
 
 from tocsin.errors import ConfigurationError
-from tocsin.recording import migrating, tables
+from tocsin.recording import migrating, shared, tables
 from tocsin.recording.store import Store
 
 
@@ -29,6 +33,47 @@ def test_an_empty_database_gets_every_table_with_every_column(engine):
     for table in tables.metadata.sorted_tables:
         names = {column["name"] for column in found.get_columns(table.name)}
         assert names == set(table.c.keys())
+
+
+def test_all_migrations_together_make_the_tables_that_the_code_knows(engine):
+    migrating.upgrade(engine)
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, shared.metadata) == []
+
+
+def upgrade_to(engine, revision):
+    """Make the database of an earlier release."""
+    config = Config()
+    config.set_main_option("script_location", str(migrating._SCRIPTS))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+
+
+FIRST_RELEASE = (
+    "INSERT INTO list VALUES (1, 'block', 'block', 31, 50, 'hold', 'hold', '[]', '[]', 1.0, '',"
+    " true, 365, 0, NULL)",
+    "INSERT INTO item VALUES (7, 1, '', '[]', '', true, NULL, NULL, 0, NULL)",
+    "INSERT INTO event VALUES (1, 5, 'upload:screening:completed', 'api', 'held',"
+    """ '{"verdict"\\:"hold","hits"\\:[{"item"\\:7},{"item"\\:7}]}')""",
+    "INSERT INTO event VALUES (2, 6, 'upload:screening:completed', 'api', 'allowed',"
+    """ '{"verdict"\\:"allow","hits"\\:[{"item"\\:7}]}')""",
+    "INSERT INTO event VALUES (3, 7, 'list:rule:created', 'api', 'block', '{}')",
+)
+
+
+def test_what_the_first_release_stored_acts_as_before_and_can_be_reopened(engine):
+    upgrade_to(engine, "0001")
+    with engine.begin() as connection:
+        for statement in FIRST_RELEASE:
+            connection.execute(text(statement))
+    migrating.upgrade(engine)
+    with engine.connect() as connection:
+        item = connection.execute(select(tables.items)).one()
+        (sighting,) = connection.execute(select(tables.sightings)).all()
+    assert (item.stage, item.disputed, item.issuer) == ("enforced", False, "")
+    assert (sighting.item_id, sighting.upload_id, sighting.acted) == (7, "held", True)
 
 
 def test_migrating_again_changes_nothing(engine):

@@ -69,6 +69,15 @@ def test_two_databases_have_two_names(store, tmp_path):
     other.close()
 
 
+def test_commits_are_counted_by_the_jobs_in_them(store, clock, held):
+    waiting = [store.record(event(clock)) for _ in range(5)]
+    held.set()
+    for one in waiting:
+        one.result()
+    commits = store.commits()
+    assert {jobs: count for jobs, count in enumerate(commits) if count} == {1: 1, 5: 1}
+
+
 def test_a_failing_job_falls_alone(store, clock, held):
     def failing(connection):
         record_in(connection, event(clock, "undone"))
