@@ -1,0 +1,1 @@
+"""Operating: the exchange as its operator runs it, from admission to erasure."""

@@ -1,0 +1,56 @@
+"""An exchange killed at any moment keeps all it acknowledged, makes nothing twice, and goes on."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tocsin.operating.folder import Folder, open_settings
+
+
+def kill_over_and_over(submitters, survives, folder, rounds, every, seed):
+    """Kill children at random moments; return how large the log became."""
+    draw = random.Random(seed)
+    size = 0
+    for trial in range(1, rounds + 1):
+        pid = submitters.start(folder)
+        time.sleep(draw.uniform(0.01, 0.25))
+        os.kill(pid, signal.SIGKILL)
+        assert submitters.end() == -signal.SIGKILL
+        if trial % every == 0:
+            size = survives(folder)
+    return size
+
+
+def test_an_exchange_killed_fifty_times_keeps_its_word(submitters, survives, folder):
+    assert kill_over_and_over(submitters, survives, folder, 50, 10, seed=1) > 100
+
+
+@pytest.mark.slow
+def test_an_exchange_killed_many_times_keeps_its_word(submitters, survives, folder):
+    assert kill_over_and_over(submitters, survives, folder, 500, 10, seed=2) > 1000
+
+
+def test_an_exchange_that_was_killed_with_its_signer_process_starts_again(folder):
+    for _ in range(2):
+        program = [sys.executable, "-c", STARTED, str(folder / "exchange")]
+        with subprocess.Popen(program, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout.readline() == "open\n"
+            process.kill()
+    assert open_settings(Folder(folder / "exchange")).operator == "operator"
+
+
+STARTED = """
+import sys, time
+from datetime import UTC, datetime
+from pathlib import Path
+from tocsin.operating.exchange import Exchange
+clock = lambda: datetime.now(UTC)
+Exchange.open(Path(sys.argv[1]), clock=clock, unsafe_network=True)
+print("open", flush=True)
+time.sleep(60)
+"""
