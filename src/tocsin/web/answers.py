@@ -8,14 +8,25 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, PlainSerializer, WithJsonSchema
+from pydantic import PlainSerializer, WithJsonSchema
 
 from tocsin.keys import Key, Scope
-from tocsin.model import Item, ListKind, ListRule, Screening, Signal, SignalType, Verdict, View
+from tocsin.model import (
+    Item,
+    ListKind,
+    ListRule,
+    Screening,
+    Signal,
+    SignalType,
+    Stage,
+    Verdict,
+    View,
+)
 from tocsin.recording.actions import ActionState, StoredAction
 from tocsin.recording.events import Tag
 from tocsin.recording.history import Recorded
 from tocsin.recording.screenings import hit_fields
+from tocsin.web.faults import Out
 
 Moment = Annotated[
     datetime,
@@ -23,30 +34,6 @@ Moment = Annotated[
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
 """A time, aware UTC, spelt as the record spells it: "2026-01-31T12:00:00+00:00"."""
-
-
-class Out(BaseModel):
-    """Whatever goes out."""
-
-    model_config = ConfigDict(frozen=True)
-
-
-class FaultOut(Out):
-    """A place of the input that is wrong."""
-
-    at: str
-    problem: str
-
-
-class ProblemOut(Out):
-    """An error (RFC 9457). `advice` says what to do next."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    advice: str = ""
-    errors: list[FaultOut] = []
 
 
 class SignalOut(Out):
@@ -87,6 +74,8 @@ class HitOut(Out):
     quality: int | None
     labels: Sequence[str]
     expires_at: Moment | None
+    stage: Stage = Stage.ENFORCED
+    disputed: bool = False
 
 
 class ReasonOut(Out):
@@ -200,7 +189,11 @@ class ListsOut(Out):
 
 
 class ItemOut(Out):
-    """An item. It counts from `active_from` to `expires_at`, while enabled and not removed."""
+    """An item. It counts from `active_from` to `expires_at`, while enabled and not removed.
+
+    `issuer` is the member who asserted it, or empty for what was listed here; `stage` is how far it
+    acts, and where it is `disputed` it holds at most. See docs/trust-in-a-signal.md.
+    """
 
     id: int
     list: str
@@ -213,6 +206,9 @@ class ItemOut(Out):
     expires_at: Moment | None
     created_at: Moment
     removed_at: Moment | None
+    stage: Stage
+    disputed: bool
+    issuer: str
 
     @classmethod
     def of(cls, item: Item) -> "ItemOut":
@@ -226,6 +222,13 @@ class ItemsPage(Out):
 
     items: list[ItemOut]
     next: str | None
+
+
+class DecidedOut(Out):
+    """The item as it stands after a person's decision, and to how many exchanges it is told."""
+
+    item: ItemOut
+    told: int
 
 
 class AddedOut(Out):

@@ -16,8 +16,8 @@ from starlette.exceptions import HTTPException
 from tocsin.app import Node
 from tocsin.errors import TocsinError
 from tocsin.web import banks, hashes, health, history, hma, items, keyring, lists, screen
-from tocsin.web.answers import ProblemOut
 from tocsin.web.door import Door, Shortcuts
+from tocsin.web.faults import ProblemOut
 from tocsin.web.hma_shapes import Message
 from tocsin.web.problems import answer
 from tocsin.web.routing import SECURITY_SCHEMES

@@ -6,7 +6,7 @@ with many views. A group without a hit stays one screening; one with a hit is ta
 of its hashes screened for itself. A later look-back finds the hash by the name of its view.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tocsin import intake
 from tocsin.model import Screening, Signal, Upload, View
@@ -27,6 +27,7 @@ def screen_batch(
     actor: str,
     only: Sequence[str] = (),
     territory: str = "",
+    source: str = "",
 ) -> list[Screened]:
     """Screen the signals of many uploads, all in two passes; durable on return.
 
@@ -34,7 +35,8 @@ def screen_batch(
     """
 
     def judged(groups: Sequence[Sequence[int]]) -> list[Screened]:
-        pairs = [_upload([hashes[place] for place in one], one, territory) for one in groups]
+        asked = {"territory": territory, "source": source}
+        pairs = [_upload([hashes[place] for place in one], one, asked) for one in groups]
         found = road.judge_many(
             [upload for upload, _ in pairs], [reading for _, reading in pairs], only=only
         )
@@ -47,13 +49,12 @@ def screen_batch(
     screened = [*unknown, *judged([[place] for place in mixed])]
     for record in [road.record(screening, actor=actor) for screening, _ in screened]:
         record.result()
-    for screening, _ in screened:
-        road.settle(screening, actor=actor)
+    road.settle(*[screening for screening, _ in screened])
     return sorted(screened, key=lambda one: one[1])
 
 
 def _upload(
-    hashes: Sequence[Sequence[Signal]], places: Sequence[int], territory: str
+    hashes: Sequence[Sequence[Signal]], places: Sequence[int], asked: Mapping[str, str]
 ) -> tuple[Upload, Reading]:
     """Make one upload of a group; its views are named after their places in the batch."""
     views = tuple(
@@ -61,5 +62,5 @@ def _upload(
         for place, signals in zip(places, hashes, strict=True)
         for signal in signals
     )
-    upload = intake.from_hashes([view.signal for view in views], territory=territory)
+    upload = intake.from_hashes([view.signal for view in views], **asked)
     return upload, Reading(views)

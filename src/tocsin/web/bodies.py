@@ -2,14 +2,16 @@
 
 A body is counted while it arrives and never held beyond its limit. JSON is read more strictly than
 Python does: a key that occurs twice, `NaN`, and half a surrogate pair have no one meaning, and what
-two programs read differently is where one of them is fooled.
+two programs read differently is where one of them is fooled. NUL is refused wherever text comes in,
+since PostgreSQL stores none and both databases shall answer alike.
 """
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from fastapi.exceptions import RequestValidationError
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect, Request
@@ -158,7 +160,7 @@ def media_type(request: Request) -> str:
 
 
 def strict_json(data: bytes) -> Any:  # noqa: ANN401 - any JSON
-    """Read JSON that has one meaning only. Raises Malformed."""
+    """Read JSON that has one meaning only. Raises Malformed, RequestValidationError for a NUL."""
     try:
         text = data.decode()
         content = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
@@ -166,7 +168,15 @@ def strict_json(data: bytes) -> Any:  # noqa: ANN401 - any JSON
         raise Malformed(f"the body is not JSON: {str(error)[:200]}") from error
     if "\\ud" in text.lower():
         _refuse_surrogates(content)
+    if "\\u0000" in text:
+        _refuse_nul(content)
     return content
+
+
+def refuse_nul(scope: Scope) -> None:
+    """Refuse an address with a NUL in its path or query, in any route. Raises InvalidInput."""
+    if "\0" in scope["path"] or b"%00" in scope["query_string"]:
+        raise InvalidInput("the address has a NUL character")
 
 
 def split_form(body: bytes, boundary: bytes) -> File:
@@ -274,6 +284,29 @@ def _refuse_surrogates(content: Any) -> None:  # noqa: ANN401 - any JSON
         json.dumps(content, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
         raise Malformed("the body has half a surrogate pair, which is no character") from error
+
+
+def _refuse_nul(content: Any) -> None:  # noqa: ANN401 - any JSON
+    """Refuse a NUL in any text, and name the field as a model would that refuses it."""
+    fields = content.items() if isinstance(content, dict) else [("", content)]
+    for name, value in fields:
+        if any("\0" in one for one in _texts([name, value])):
+            place = ("body", name.replace("\0", "")) if name else ("body",)
+            fault = {"loc": place, "msg": "must have no NUL character", "type": "nul"}
+            raise RequestValidationError([fault])
+
+
+def _texts(content: Any) -> Iterator[str]:  # noqa: ANN401 - any JSON
+    """Yield every text in some JSON, keys too."""
+    waiting = [content]
+    while waiting:  # A stack of our own: JSON may be nested deeper than calls should be.
+        present = waiting.pop()
+        if isinstance(present, str):
+            yield present
+        elif isinstance(present, dict):
+            waiting += [*present, *present.values()]
+        elif isinstance(present, list):
+            waiting += present
 
 
 def _too_large(limit: int) -> TooLarge:

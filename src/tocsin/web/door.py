@@ -7,17 +7,18 @@ framework's machinery, which would take longer than they do.
 
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tocsin.web.auth import ACTOR, SHARE
-from tocsin.web.metrics import Metrics
 from tocsin.web.problems import INTERNAL
 from tocsin.web.rates import Share
-from tocsin.web.shortcuts import Shortcut
+
+if TYPE_CHECKING:  # Both hang on a whole node; an exchange has its own figures and no short cuts.
+    from tocsin.web.shortcuts import Shortcut
 
 log = structlog.get_logger("tocsin.web")
 
@@ -26,19 +27,29 @@ HEADERS = [
     (b"cache-control", b"no-store"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 ]
-"""Of every answer: hashes and verdicts are for whoever asked, and nothing here is a page."""
+"""Of every answer: hashes and verdicts are for whoever asked, and nothing here is a page. An answer
+that may be kept says so itself."""
 
 GONE = 499
 """Status in figures and log of a client that hung up before its answer (as nginx counts it)."""
 
-Shortcuts = Mapping[tuple[str, str], Shortcut[Any]]
+CACHING = b"cache-control"
+
+Shortcuts = Mapping[tuple[str, str], "Shortcut[Any]"]
 """Method and path of a route, and the way past the framework."""
+
+
+class Figures(Protocol):
+    """Where requests are counted."""
+
+    def answered(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count a request."""
 
 
 class Door:
     """A middleware, the outermost of ours."""
 
-    def __init__(self, app: ASGIApp, shortcuts: Shortcuts, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, shortcuts: Shortcuts, metrics: Figures) -> None:
         self._app = app
         self._shortcuts = shortcuts
         self._metrics = metrics
@@ -93,7 +104,11 @@ class _Out:
             self.status = message["status"]
             share: Share | None = self._scope.get(SHARE)
             own = share.headers() if share else []
-            message["headers"] = [*message.get("headers", ()), *HEADERS, *own]
+            given = list(message.get("headers", ()))
+            ours = HEADERS
+            if any(name == CACHING for name, _ in given):
+                ours = [one for one in HEADERS if one[0] != CACHING]
+            message["headers"] = [*given, *ours, *own]
         elif not message.get("more_body", False):
             self.ended = True
         await self._send(message)

@@ -103,20 +103,24 @@ class Gathering:
             ]
         except Exception as error:  # noqa: BLE001 - top loop; each waiter is told
             return [(asked, error) for asked in group]
-        return [
-            (asked, self._settled(asked, screening, record))
+        outcomes = [
+            (asked, _recorded(screening, record))
             for asked, screening, record in zip(group, screenings, records, strict=True)
         ]
-
-    def _settled(
-        self, asked: _Asked, screening: Screening, record: "Future[None]"
-    ) -> Screening | Exception:
         try:
-            record.result()
-            self._road.settle(screening, actor=asked.actor)
-        except Exception as error:  # noqa: BLE001 - top loop; the waiter is told
-            return error
-        return screening
+            self._road.settle(*[one for _, one in outcomes if isinstance(one, Screening)])
+        except Exception as error:  # noqa: BLE001 - top loop; each waiter is told
+            return [(asked, error) for asked in group]
+        return outcomes
+
+
+def _recorded(screening: Screening, record: "Future[None]") -> Screening | Exception:
+    """Wait until a screening is durable; return it, or what went wrong."""
+    try:
+        record.result()
+    except Exception as error:  # noqa: BLE001 - the waiter is told
+        return error
+    return screening
 
 
 def _answer(outcomes: list[_Outcome]) -> None:

@@ -5,7 +5,8 @@ from fastapi import APIRouter
 from tocsin.app import WALLS
 from tocsin.errors import Unavailable
 from tocsin.web.answers import Alive, Ready, WallOut
-from tocsin.web.routing import Held, problems
+from tocsin.web.faults import problems
+from tocsin.web.routing import Held
 
 router = APIRouter(tags=["health"])
 

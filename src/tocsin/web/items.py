@@ -11,14 +11,22 @@ from starlette.responses import Response
 
 from tocsin.keys import Scope
 from tocsin.recording.events import Tag
-from tocsin.web.answers import AddedFile, AddedOut, Imported, ItemOut, ItemsPage, SignalOut
+from tocsin.web.answers import (
+    AddedFile,
+    AddedOut,
+    DecidedOut,
+    Imported,
+    ItemOut,
+    ItemsPage,
+    SignalOut,
+)
 from tocsin.web.bodies import file_of, strict_json, strictly
 from tocsin.web.importing import AHEAD, arrive, give_up, import_arriving
 from tocsin.web.lists import Name, note_read
 from tocsin.web.pages import Page, next_link
 from tocsin.web.reading import read_item
 from tocsin.web.routing import FILE_BODY, Actor, Guarded, Held, Shared, asks
-from tocsin.web.schemas import MAX_ID, ItemChange, ItemNew, ItemNotes
+from tocsin.web.schemas import MAX_ID, Decision, ItemChange, ItemNew, ItemNotes
 from tocsin.web.signals import read_item_signals
 
 router = APIRouter(tags=["items"], route_class=Guarded)
@@ -148,7 +156,9 @@ def read_item_of(name: Name, id: ItemId, node: Held, actor: Actor) -> ItemOut:
 )
 def change_item(name: Name, id: ItemId, body: ItemChange, node: Held, actor: Actor) -> ItemOut:
     """Change some fields of an item; the change acts at once."""
-    return ItemOut.of(node.items.change(name, id, actor=actor, **body.changes()))
+    changed = node.items.change(name, id, actor=actor, **body.changes())
+    node.lookback.wake()
+    return ItemOut.of(changed)
 
 
 @router.delete("/v1/lists/{name}/items/{id}", status_code=204, **asks(Scope.LISTS_WRITE, 404))
@@ -167,6 +177,36 @@ def restore_item(name: Name, id: ItemId, node: Held, actor: Actor) -> ItemOut:
     node.items.restore(name, id, actor=actor)
     node.lookback.wake()
     return ItemOut.of(node.items.get(name, id))
+
+
+@router.post(
+    "/v1/lists/{name}/items/{id}/confirm",
+    response_model=DecidedOut,
+    **asks(Scope.LISTS_WRITE, 404, 409, body="json", once=True),
+)
+def confirm_item(name: Name, id: ItemId, body: Decision, node: Held, actor: Actor) -> DecidedOut:
+    """Say that a person looked at what the item matches, and that it is what it was listed as.
+
+    Lets the item act again where the flood breaker held it back, and spares it for a day.
+    """
+    said = {"reason": body.reason, "own_media": body.own_media}
+    told = node.decisions.confirm(name, id, actor=actor, **said)
+    return DecidedOut(item=ItemOut.of(node.items.get(name, id)), told=told)
+
+
+@router.post(
+    "/v1/lists/{name}/items/{id}/dispute",
+    response_model=DecidedOut,
+    **asks(Scope.LISTS_WRITE, 404, 409, body="json", once=True),
+)
+def dispute_item(name: Name, id: ItemId, body: Decision, node: Held, actor: Actor) -> DecidedOut:
+    """Say that an item of somebody else is not what it was listed as.
+
+    It holds at most from now on, and what was decided because of it is reopened.
+    """
+    said = {"reason": body.reason, "own_media": body.own_media}
+    told = node.decisions.dispute(name, id, actor=actor, **said)
+    return DecidedOut(item=ItemOut.of(node.items.get(name, id)), told=told)
 
 
 def _notes(text: str) -> ItemNotes:

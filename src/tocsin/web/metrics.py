@@ -5,15 +5,22 @@ from them at each scrape, so that nothing is counted twice. docs/operations.md e
 """
 
 from collections.abc import Iterator
+from itertools import accumulate
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 from prometheus_client.registry import Collector
 
 from tocsin.app import Node
 from tocsin.errors import TocsinError
 from tocsin.model import Screening
 
+_BUCKETS_JOBS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 _BUCKETS_S = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
 
 
@@ -57,14 +64,15 @@ class _NodeState(Collector):
         """Yield the figures of this moment."""
         up = GaugeMetricFamily("tocsin_up", "1 while the database answers.")
         try:
-            found = [*self._signals(), *self._actions(), *self._revisions()]
+            found = [*self._signals(), *self._actions(), *self._revisions(), *self._lookback()]
             up.add_metric([], 1)
         except TocsinError:
             found = []
             up.add_metric([], 0)
         yield up
         yield from found
-        yield from self._walls()
+        yield self._commits()
+        yield from self._sandbox()
 
     def _signals(self) -> Iterator[Metric]:
         family = GaugeMetricFamily(
@@ -77,7 +85,9 @@ class _NodeState(Collector):
 
     def _actions(self) -> Iterator[Metric]:
         family = GaugeMetricFamily(
-            "tocsin_actions", "Actions in each state; `dead` ones were given up.", labels=("state",)
+            "tocsin_actions",
+            "Actions in each state: `intended` and `failed` ones wait, `dead` ones were given up.",
+            labels=("state",),
         )
         for state, count in self._node.dispatcher.counts().items():
             family.add_metric([state.value], count)
@@ -95,10 +105,45 @@ class _NodeState(Collector):
             value=len(self._node.problems()),
         )
 
-    def _walls(self) -> Iterator[Metric]:
-        family = GaugeMetricFamily(
+    def _lookback(self) -> Iterator[Metric]:
+        yield GaugeMetricFamily(
+            "tocsin_lookback_lag_seconds",
+            "Age of the oldest change of a list that was not looked back for; 0 without one.",
+            value=self._node.lookback.lag_s(),
+        )
+
+    def _commits(self) -> Metric:
+        commits = self._node.store.commits()
+        upto = list(accumulate(commits))
+        buckets = [(f"{jobs}.0", float(upto[jobs])) for jobs in _BUCKETS_JOBS]
+        return HistogramMetricFamily(
+            "tocsin_store_commit_jobs",
+            "Writes that were committed to the database together.",
+            buckets=[*buckets, ("+Inf", float(upto[-1]))],
+            sum_value=sum(jobs * count for jobs, count in enumerate(commits)),
+        )
+
+    def _sandbox(self) -> Iterator[Metric]:
+        walls = GaugeMetricFamily(
             "tocsin_sandbox_wall", "1 while a wall around the decoders stands.", labels=("wall",)
         )
         for wall in self._node.decoder.walls():
-            family.add_metric([wall.name], int(wall.stands))
-        yield family
+            walls.add_metric([wall.name], int(wall.stands))
+        yield walls
+        children = GaugeMetricFamily(
+            "tocsin_sandbox_children",
+            "Decoders that are alive: `busy` with a file, or `ready` for one.",
+            labels=("state",),
+        )
+        alive = self._node.decoder.headcount()
+        children.add_metric(["busy"], alive.busy)
+        children.add_metric(["ready"], alive.ready)
+        yield children
+        files = CounterMetricFamily(
+            "tocsin_decodes_total",
+            "Files given to the sandbox, by outcome: `decoded`, `unavailable` or the obstacle.",
+            labels=("outcome",),
+        )
+        for outcome, count in self._node.decoder.outcomes().items():
+            files.add_metric([outcome], count)
+        yield files

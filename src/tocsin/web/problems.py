@@ -1,7 +1,8 @@
 """The one place where an error becomes an HTTP answer: problem+json (RFC 9457).
 
 `type` is a path that docs/api.md explains, `title` the same for every problem of a type, `detail`
-about this one, and `advice` says what to do next. Nothing of the inside is ever shown.
+about this one, `advice` says what to do next, and `code`, where there is one, is a stable word for
+programs. Nothing of the inside is ever shown.
 """
 
 import json
@@ -71,6 +72,7 @@ class Problem:
     advice: str = ""
     faults: Sequence[Mapping[str, str]] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
+    code: str = ""
 
     def response(self) -> Response:
         """Return the answer, as problem+json."""
@@ -82,6 +84,8 @@ class Problem:
         }
         if self.advice:
             content["advice"] = self.advice
+        if self.code:
+            content["code"] = self.code
         if self.faults:
             content["errors"] = list(self.faults)
         text = json.dumps(content).encode()
@@ -121,7 +125,7 @@ _MAX_FAULTS = 20
 def explain(error: TocsinError) -> Problem:
     """Translate one of our errors."""
     status, kind, title = next(row[1:] for row in KINDS if isinstance(error, row[0]))
-    problem = Problem(status, kind, title, str(error), error.advice)
+    problem = Problem(status, kind, title, str(error), error.advice, code=error.code)
     if isinstance(error, UnknownKey):
         return replace(problem, headers={"WWW-Authenticate": 'Bearer realm="tocsin"'})
     if isinstance(error, TooMany):

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 
 WINDOW_S = 60
 
+MAX_SHARES = 100_000
+"""Shares that are remembered at a time. Addresses are free to whoever has a network of them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Share:
@@ -44,6 +47,8 @@ class Rates:
     def take(self, who: str) -> Share:
         """Count one request."""
         now = self._monotonic()
+        if who not in self._levels and len(self._levels) >= MAX_SHARES:
+            self._forget(now)
         level, at = self._levels.get(who, (float(self._limit), now))
         level = min(float(self._limit), level + (now - at) * self._per_s)
         if level < 1:
@@ -53,3 +58,13 @@ class Rates:
         level -= 1
         self._levels[who] = (level, now)
         return Share(self._limit, int(level), math.ceil((self._limit - level) / self._per_s))
+
+    def _forget(self, now: float) -> None:
+        """Make room: forget the shares that are whole again, or all of them where few are."""
+        full = float(self._limit)
+        kept = {
+            who: (level, at)
+            for who, (level, at) in self._levels.items()
+            if level + (now - at) * self._per_s < full
+        }
+        self._levels = kept if len(kept) < MAX_SHARES // 2 else {}

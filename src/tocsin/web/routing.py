@@ -19,11 +19,11 @@ from starlette.responses import Response
 from tocsin.app import Node
 from tocsin.errors import TocsinError
 from tocsin.keys import Scope
-from tocsin.web.answers import ProblemOut
 from tocsin.web.auth import ACTOR
-from tocsin.web.bodies import FORM_SLACK_BYTES, JSON_BYTES, StrictRequest
+from tocsin.web.bodies import FORM_SLACK_BYTES, JSON_BYTES, StrictRequest, refuse_nul
+from tocsin.web.faults import problems
 from tocsin.web.idempotency import HEADER
-from tocsin.web.problems import MEDIA_TYPE, problem_of
+from tocsin.web.problems import problem_of
 from tocsin.web.serving import Serving
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -36,18 +36,6 @@ SECURITY_SCHEMES = {
     "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
 }
 
-_TITLES = {
-    400: "The request cannot be read.",
-    401: "A valid key is needed.",
-    403: "The key lacks the scope, or the node is set up not to do this.",
-    404: "There is no such thing.",
-    409: "The change contradicts what is stored.",
-    413: "The request is too large.",
-    415: "The media type is not taken here.",
-    422: "The request is not valid.",
-    429: "Too many requests; `Retry-After` says when to come back.",
-    503: "Something that is needed does not answer; `Retry-After` says when to try again.",
-}
 _ALWAYS = (401, 403, 422, 429, 503)
 _WITH_BODY = (400, 413, 415)
 
@@ -108,15 +96,6 @@ def asks(
     return {"openapi_extra": extra, "responses": responses}
 
 
-def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Describe the errors of a route, as FastAPI's `responses`."""
-    schema = {"$ref": f"#/components/schemas/{ProblemOut.__name__}"}
-    return {
-        status: {"description": _TITLES[status], "content": {MEDIA_TYPE: {"schema": schema}}}
-        for status in statuses
-    }
-
-
 class Guarded(APIRoute):
     """A route of the API. One that does not say which scope it asks for stops the node."""
 
@@ -142,6 +121,7 @@ class Guarded(APIRoute):
             try:
                 open_ = self.is_open(serving.node)
                 actor = serving.guard.admit(request.scope, scope, open_=open_)
+                refuse_nul(request.scope)
                 if body == "json":
                     await strict.json()
                 key = strict.headers.get(HEADER)

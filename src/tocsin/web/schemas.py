@@ -11,6 +11,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, 
 
 from tocsin.intake import MAX_LINK_CHARS
 from tocsin.intake import MAX_NAME_CHARS as MAX_UPLOAD_NAME
+from tocsin.intake import MAX_SOURCE_CHARS
 from tocsin.keys import MAX_NAME_CHARS as MAX_KEY_NAME
 from tocsin.keys import Scope
 from tocsin.lists.items import MAX_NOTE, MAX_SIGNALS, MAX_SOURCE_ID, ItemDraft
@@ -84,6 +85,13 @@ UploadId = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 ActionId = UploadId
 KeyId = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
 UploadName = Annotated[Text, Field(max_length=MAX_UPLOAD_NAME)]
+Source = Annotated[
+    Text,
+    Field(
+        max_length=MAX_SOURCE_CHARS,
+        description="Your own pseudonym of the account, to tell a flood from one. Never stored.",
+    ),
+]
 Whole = Annotated[int, BeforeValidator(_whole)]
 Quality = Annotated[Whole | None, Field(ge=0, le=100, description="PDQ's quality, if known.")]
 
@@ -142,6 +150,7 @@ class Question(In):
     ] = []
     territory: Territory = ""
     name: Annotated[UploadName, Field(description="Your own label of the upload.")] = ""
+    source: Source = ""
 
 
 class ScreenLink(Question):
@@ -167,6 +176,7 @@ class BatchFields(In):
 
     lists: Annotated[list[ListName], Field(max_length=MAX_NAMED_LISTS)] = []
     territory: Territory = ""
+    source: Source = ""
 
 
 class PdqBatch(BatchFields):
@@ -217,6 +227,7 @@ class Asked(BaseModel):
     lists: Annotated[list[ListName], Field(max_length=MAX_NAMED_LISTS)] = []
     territory: Territory = ""
     name: UploadName = ""
+    source: Source = ""
 
 
 class Compare(In):
@@ -309,6 +320,17 @@ class ItemChange(In):
     def changes(self) -> dict[str, Any]:
         """Return the fields that were given, as `Items.change` takes them."""
         return self.model_dump(exclude_unset=True)
+
+
+class Decision(In):
+    """What a person decided about an item. See docs/api.md on confirming and disputing.
+
+    `own_media`: you hold a copy yourself, and the person looked at it. `reason` is for the record,
+    and for the members of the exchange that the item came from.
+    """
+
+    reason: Annotated[Text, Field(max_length=MAX_REASON)] = ""
+    own_media: bool = False
 
 
 class KeyNew(In):

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -20,7 +19,15 @@ from tocsin.web.answers import Screened, ScreenedBatch, ScreeningOut, screened
 from tocsin.web.batches import screen_batch
 from tocsin.web.bodies import file_of
 from tocsin.web.routing import FILE_BODY, Actor, Guarded, Held, Shared, asks
-from tocsin.web.schemas import Asked, ScreenBatch, ScreenHashes, ScreenLink, ScreenUrl, UploadId
+from tocsin.web.schemas import (
+    Asked,
+    Question,
+    ScreenBatch,
+    ScreenHashes,
+    ScreenLink,
+    ScreenUrl,
+    UploadId,
+)
 from tocsin.web.signals import read_signals, read_texts
 
 router = APIRouter(tags=["screening"], route_class=Guarded)
@@ -39,7 +46,9 @@ async def screen_file(
     """Screen a file: raw in the body, which is fastest, or as the part `file` of a form."""
     file = await file_of(request)
     name = asked.name or file.name[: intake.MAX_NAME_CHARS]
-    upload = intake.from_bytes(file.content, name=name, territory=asked.territory)
+    upload = intake.from_bytes(
+        file.content, name=name, territory=asked.territory, source=asked.source
+    )
     return screened(await serving.screen(upload, actor=actor, lists=asked.lists))
 
 
@@ -50,7 +59,7 @@ async def screen_file(
 )
 async def screen_link(body: ScreenLink, actor: Actor, serving: Shared) -> dict[str, Any]:
     """Screen a link by its address, without fetching it."""
-    upload = intake.from_link(body.link, name=body.name, territory=body.territory)
+    upload = intake.from_link(body.link, **_of(body))
     return screened(await serving.look_up(upload, actor=actor, lists=body.lists))
 
 
@@ -70,12 +79,13 @@ async def screen_url(body: ScreenUrl, actor: Actor, serving: Shared) -> dict[str
 
     def work() -> Screening:
         limit = node.settings.max_upload_bytes
-        found = intake.fetch(body.url, node.fetcher, limit_bytes=limit, territory=body.territory)
-        name = body.name or body.url
+        found = intake.fetch(body.url, node.fetcher, limit_bytes=limit)
+        asked = _of(body) | {"name": body.name or body.url[: intake.MAX_NAME_CHARS]}
         if isinstance(found, Undecodable):
-            upload, reading = intake.from_bytes(b"", name=name), Reading((), obstacle=found)
+            upload, reading = intake.from_bytes(b"", **asked), Reading((), obstacle=found)
         else:
-            upload, reading = replace(found, name=name), node.road.read(found)
+            upload = intake.from_bytes(found.content, **asked)
+            reading = node.road.read(upload)
         return screen_many(node, [upload], [reading], actor=actor, lists=body.lists)[0]
 
     return screened(serving.counted(await serving.with_file(work)))
@@ -89,7 +99,7 @@ async def screen_url(body: ScreenUrl, actor: Actor, serving: Shared) -> dict[str
 async def screen_hashes(body: ScreenHashes, actor: Actor, serving: Shared) -> dict[str, Any]:
     """Screen an upload by hashes that the platform made itself."""
     signals = read_signals(body.signals)
-    upload = intake.from_hashes(signals, name=body.name, territory=body.territory)
+    upload = intake.from_hashes(signals, **_of(body))
     return screened(await serving.look_up(upload, actor=actor, lists=body.lists))
 
 
@@ -108,7 +118,12 @@ async def screen_hashes_of_many(body: ScreenBatch, actor: Actor, serving: Shared
     def work() -> bytes:
         hashes = read_texts(SignalType(body.type), body.signals)
         found = screen_batch(
-            serving.node.road, hashes, actor=actor, only=body.lists, territory=body.territory
+            serving.node.road,
+            hashes,
+            actor=actor,
+            only=body.lists,
+            territory=body.territory,
+            source=body.source,
         )
         answers = [
             screened(serving.counted(one, len(places))) | {"places": places}
@@ -129,6 +144,11 @@ def read_screening(id: UploadId, node: Held) -> ScreeningOut:
     return ScreeningOut.of(node.history.screening(id))
 
 
+def _of(body: Question) -> dict[str, str]:
+    """Return what a request says of its upload, as `intake` takes it."""
+    return {"name": body.name, "territory": body.territory, "source": body.source}
+
+
 def screen_many(
     node: Node,
     uploads: Sequence[Upload],
@@ -141,6 +161,5 @@ def screen_many(
     found = node.road.judge_many(uploads, readings, only=lists)
     for record in [node.road.record(screening, actor=actor) for screening in found]:
         record.result()
-    for screening in found:
-        node.road.settle(screening, actor=actor)
+    node.road.settle(*found)
     return found

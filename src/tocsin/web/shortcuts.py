@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from tocsin.errors import TocsinError
-from tocsin.web.bodies import JSON_BYTES, StrictRequest
+from tocsin.web.bodies import JSON_BYTES, StrictRequest, refuse_nul
 from tocsin.web.idempotency import HEADER
 from tocsin.web.routing import Guarded
 from tocsin.web.serving import Serving
@@ -70,6 +70,7 @@ class Shortcut(Generic[Asked]):
     async def _answer(self, request: StrictRequest) -> Response:
         open_ = self._route.is_open(self._serving.node)
         actor = self._serving.guard.admit(request.scope, self._scope, open_=open_)
+        refuse_nul(request.scope)
         found = await self._endpoint(await self._asked(request), actor, self._serving)
         return Response(json.dumps(found).encode(), media_type="application/json")
 

@@ -23,6 +23,10 @@ LINGER_S = 10.0
 once would take the answer from a client that is still sending."""
 
 
+WIRE, CUT = "tocsin.wire", "cut"
+"""Where in the ASGI scope's extensions a request finds how to hang up at once, which throws away
+what the client did not take. An end in order would wait for a client that reads no more."""
+
 TOO_LARGE = STATUS_LINE[431] + b"content-length: 0\r\nconnection: close\r\n\r\n"
 
 
@@ -63,6 +67,7 @@ class Wire(HttpToolsProtocol):
         """Begin to count a request's head."""
         self._head_open, self._head_size = True, 0
         super().on_message_begin()
+        self.scope["extensions"] = {WIRE: {CUT: self.transport.abort}}
 
     def on_headers_complete(self) -> None:
         """Start the request."""

@@ -1,6 +1,7 @@
 import json
 
 import pytest
+from fastapi.exceptions import RequestValidationError
 from hypothesis import given
 from hypothesis import strategies as st
 from starlette.requests import ClientDisconnect, Request
@@ -111,7 +112,10 @@ def test_a_whole_surrogate_pair_is_the_character_it_stands_for():
     assert strict_json(b'"\\ud83d\\ude00"') == "\N{GRINNING FACE}"
 
 
-@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists, max_leaves=20))
+TEXT = st.text(st.characters(exclude_characters="\0"))
+
+
+@given(st.recursive(st.none() | st.booleans() | st.integers() | TEXT, st.lists, max_leaves=20))
 def test_ordinary_json_reads_as_python_reads_it(value):
     try:
         body = json.dumps(value, ensure_ascii=False).encode()
@@ -185,3 +189,23 @@ def test_a_form_that_is_not_one_file_is_refused(body):
 async def test_a_form_without_a_boundary_is_refused():
     with pytest.raises(Malformed):
         await asking(part(b"a") + END, content_type="multipart/form-data").file()
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        (r'"\u0000"', ("body",)),
+        (r'["\\", "\\\u0000"]', ("body",)),
+        (r'{"x": 1, "a": [{"b\u0000": 1}]}', ("body", "a")),
+        (r'{"a\u0000": 1}', ("body", "a")),
+    ],
+)
+def test_a_nul_is_refused_wherever_it_stands_and_the_field_named(text, place):
+    with pytest.raises(RequestValidationError) as refused:
+        strict_json(text.encode())
+    assert [one["loc"] for one in refused.value.errors()] == [place]
+
+
+@pytest.mark.parametrize("text", [r'"\\u0000"', r'{"%00": "\u0001"}'])
+def test_what_only_looks_like_a_nul_is_taken(text):
+    assert strict_json(text.encode()) == json.loads(text)

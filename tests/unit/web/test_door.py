@@ -94,3 +94,15 @@ def test_the_log_of_a_request_holds_no_token_and_no_name(api, known):
     text = str(lines)
     assert api.headers["authorization"].split()[1] not in text
     assert known not in text
+
+
+async def test_an_answer_that_may_be_kept_says_so_alone(send_through):
+    kept = (b"cache-control", b"public, max-age=2")
+
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": [kept]})
+        await send({"type": "http.response.body", "body": b""})
+
+    start, _ = await send_through(app)
+    assert [one for one in start["headers"] if one[0] == b"cache-control"] == [kept]
+    assert (b"x-content-type-options", b"nosniff") in start["headers"]

@@ -6,6 +6,8 @@ import pytest
 from signals import md5
 from tocsin import intake
 from tocsin.errors import NotFound, Unavailable
+from tocsin.lists.items import ItemDraft
+from tocsin.recording.events import Tag
 from tocsin.web.gathering import Gathering
 
 pytestmark = pytest.mark.anyio
@@ -89,3 +91,51 @@ async def test_a_closed_gathering_says_so(served, seed):
     gathering.close()
     with pytest.raises(Unavailable, match="shutting down"):
         await gathering.screen(uploads(seed, 1)[0], actor="dana")
+
+
+async def test_look_ups_that_a_change_overtook_look_again_together(served, known, seed):
+    """The change comes between judging and recording, which a look-back may have passed."""
+    road, asked, settled = served.node.road, uploads(seed, 20), []
+
+    class Overtaken:
+        """The road, where somebody lists what is asked about while it is judged."""
+
+        def __getattr__(self, name):
+            return getattr(road, name)
+
+        def judge_many(self, uploads, readings, only=()):
+            judged = road.judge_many(uploads, readings, only=only)
+            draft = ItemDraft(tuple(upload.signals[0] for upload in uploads))
+            served.node.items.add(known, draft, actor="alice")
+            return judged
+
+        def settle(self, *recorded):
+            settled.append(len(recorded))
+            road.settle(*recorded)
+
+    gathering = Gathering(Overtaken())
+    await asyncio.gather(*(gathering.screen(one, actor="dana") for one in asked))
+    gathering.close()
+    tags = [Tag.LOOKBACK_MATCHED]
+    found = [served.node.history.page(subject=one.id, tags=tags) for one in asked]
+    assert [len(one) for one in found] == [1] * 20
+    assert len(settled) < 20
+
+
+async def test_a_group_that_cannot_look_again_says_so_to_each(served, seed):
+    road = served.node.road
+
+    class Broken:
+        """The road, whose database goes away before the group is settled."""
+
+        def __getattr__(self, name):
+            return getattr(road, name)
+
+        def settle(self, *recorded):
+            raise Unavailable("the database could not be read")
+
+    gathering = Gathering(Broken())
+    asked = [gathering.screen(one, actor="dana") for one in uploads(seed, 3)]
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    gathering.close()
+    assert [type(one) for one in answers] == [Unavailable] * 3

@@ -4,6 +4,8 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from tocsin.app import now
+from tocsin.recording.events import Event, Tag
 from tocsin.web.metrics import Metrics
 
 
@@ -64,3 +66,38 @@ def test_every_name_says_its_unit_or_counts(served):
     for family in Metrics(served.node).registry.collect():
         assert re.fullmatch(r"tocsin_[a-z_]+", family.name)
         assert family.documentation.endswith(".")
+
+
+def test_commits_are_told_by_the_writes_in_them(served, scrape):
+    before = scrape()
+    served.node.store.record(Event(now(), Tag.EVENTS_READ, "alice", "events")).result()
+    after = scrape()
+    (single,) = {name for name in after if name[0].endswith("commit_jobs_bucket") and "1.0" in name}
+    assert after[single] > before[single]
+    assert after["tocsin_store_commit_jobs_sum",] > before["tocsin_store_commit_jobs_sum",]
+    assert after["tocsin_store_commit_jobs_count",] > before["tocsin_store_commit_jobs_count",]
+
+
+def test_the_lag_of_the_look_back_is_told_while_a_change_waits(served, scrape, monkeypatch):
+    list(served.node.lookback.run())
+    assert scrape()["tocsin_lookback_lag_seconds",] == 0
+    monkeypatch.setattr(served.node.lookback, "lag_s", lambda: 7.5)
+    assert scrape()["tocsin_lookback_lag_seconds",] == 7.5
+
+
+def test_the_decoders_are_counted(served, scrape):
+    found = scrape()
+    ready, busy = (found["tocsin_sandbox_children", state] for state in ("ready", "busy"))
+    assert 0 < ready + busy <= served.node.settings.children
+
+
+def test_files_are_counted_by_what_became_of_them(api, scrape, photo):
+    before = scrape()
+    for content in (photo, photo[:50], b"no picture"):
+        api.post("/v1/hash", content=content, headers={"Content-Type": "image/jpeg"})
+    outcomes = ("decoded", "broken", "unknown_format")
+    grown = [
+        scrape()["tocsin_decodes_total", one] - before["tocsin_decodes_total", one]
+        for one in outcomes
+    ]
+    assert grown == [1, 1, 1]

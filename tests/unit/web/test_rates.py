@@ -49,3 +49,18 @@ def test_never_more_pass_than_the_limit_and_what_time_added(limit, pauses):
         ticking.now += pause
         passed += not rates.take("a").wait_s
     assert passed <= limit + ticking.now * limit / 60 + 1e-6
+
+
+def test_shares_are_forgotten_when_they_are_too_many_the_whole_ones_first(monkeypatch):
+    monkeypatch.setattr("tocsin.web.rates.MAX_SHARES", 10)
+    ticking = Ticking()
+    rates = Rates(2, monotonic=ticking)
+    for number in range(8):
+        rates.take(f"early {number}")
+    ticking.now = 60
+    rates.take("late"), rates.take("late"), rates.take("other")
+    assert rates.take("newest").wait_s == 0
+    assert rates.take("late").wait_s > 0
+    for number in range(1000):
+        rates.take(f"crowd {number}")
+    assert len(rates._levels) <= 10

@@ -49,6 +49,8 @@ def test_a_known_hash_is_hit_with_everything_one_needs_to_know_of_it(api, known,
         "view": "given",
         "quality": None,
         "labels": [],
+        "stage": "enforced",
+        "disputed": False,
     }
 
 

@@ -16,7 +16,8 @@ from tocsin.app import build
 from tocsin.config import load
 from tocsin.errors import ConfigurationError
 from tocsin.recording.events import Tag
-from tocsin.web.server import Service, set_up_log
+from tocsin.web.listening import set_up_log
+from tocsin.web.server import Service
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""The exchange over HTTP: its log, its members' requests, and its bell."""

@@ -1,0 +1,65 @@
+"""The log's published objects, and bundles of contents beside them.
+
+A path is read by the log's own grammar of paths before anything looks for a file, so that none can
+lead elsewhere.
+"""
+
+from functools import partial
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from tocsin.errors import NotFound
+from tocsin.exchange.bundles import encode_bundle
+from tocsin.exchange.errors import Malformed
+from tocsin.exchange.tiles import CHECKPOINT, WIDTH, Tile
+from tocsin.web.exchange.entering import caller_of, serving_of
+
+_NOTE = "text/plain; charset=utf-8"
+_BYTES = "application/octet-stream"
+_FOR_EVER = {"cache-control": "public, max-age=31536000, immutable"}
+_FOR_A_MOMENT = {"cache-control": "public, max-age=2"}
+
+
+async def checkpoint(request: Request) -> Response:
+    """Give the latest checkpoint."""
+    serving = serving_of(request)
+    note = await serving.apart(partial(serving.exchange.published, CHECKPOINT))
+    return Response(note, headers=_FOR_A_MOMENT, media_type=_NOTE)
+
+
+async def cosigned(request: Request) -> Response:
+    """Give the latest checkpoint that witnesses have cosigned, which may be an older one."""
+    serving = serving_of(request)
+    note = await serving.apart(serving.exchange.cosigned)
+    return Response(note, headers=_FOR_A_MOMENT, media_type=_NOTE)
+
+
+async def tile(request: Request) -> Response:
+    """Give a tile of hashes or a bundle of leaves. Both never change."""
+    serving = serving_of(request)
+    named = _parsed(f"tile/{request.path_params['rest']}")
+    data = await serving.apart(partial(serving.exchange.published, named.path))
+    return Response(data, headers=_FOR_EVER, media_type=_BYTES)
+
+
+async def payload(request: Request) -> Response:
+    """Give a bundle of contents: nonce and payload of each entry, or nothing where not theirs.
+
+    Numbered and framed as the bundles of leaves. Never to be kept by anything in between: it is
+    made for who asks, and entries may be erased.
+    """
+    serving, caller = serving_of(request), caller_of(request)
+    named = _parsed(f"tile/entries/{request.path_params['rest']}")
+    start = named.index * WIDTH
+    member = None if caller is None else caller.member
+    read = partial(serving.exchange.payloads, start, start + named.width, member=member)
+    contents = await serving.apart(read)
+    return Response(encode_bundle(contents), media_type=_BYTES)
+
+
+def _parsed(path: str) -> Tile:
+    try:
+        return Tile.parse(path)
+    except Malformed as error:
+        raise NotFound(str(error), code="absent") from error
