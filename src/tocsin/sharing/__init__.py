@@ -1,0 +1,1 @@
+"""Sharing: a node follows exchanges, and publishes what it knows itself."""

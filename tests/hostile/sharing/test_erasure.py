@@ -1,0 +1,151 @@
+"""What was erased is in no file of a member, nor of the one who said it.
+
+Passed if a scan of all bytes of the node's folder finds neither text nor signal nor nonce, while it
+runs and after it was closed, and everything else is still there.
+"""
+
+from pathlib import Path
+
+import pytest
+
+from exchanges import ORIGIN, URL, Running, an_item
+from shares import NearPlace, policy_of
+from tocsin.entries.parties import Role
+from tocsin.entries.statements import Erase, Opinion, SignalSaid, View
+from tocsin.recording.store import Store
+from tocsin.sharing.entrusting import Entrusted, ExchangeRules
+from tocsin.sharing.following import Following
+from tocsin.trust.standing import Standing
+
+SECRET = "the name of a person who must be forgotten"
+CODE = bytes.fromhex("5ec2e7" + "a5" * 28 + "77")
+NEEDLES = (SECRET.encode(), CODE, CODE.hex().encode(), CODE.hex().upper().encode())
+
+
+def traces(folder: Path, *needles: bytes) -> list[str]:
+    """Return the files that hold any of these bytes."""
+    files = [one for one in folder.rglob("*") if one.is_file()]
+    return [one.name for one in files if any(needle in one.read_bytes() for needle in needles)]
+
+
+class Member:
+    """A member's node, in a folder of its own."""
+
+    def __init__(self, running, person, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir()
+        self.store = Store(f"sqlite:///{folder / 'tocsin.db'}")
+        rules = ExchangeRules(self.store)
+        trust = Entrusted(running.clock, rules, Standing(self.store, running.clock, rules))
+        self.place = NearPlace(running, person.name)
+        self.following = Following(
+            self.store,
+            trust,
+            running.clock,
+            folder / "keys",
+            connect=lambda *_: self.place,
+            changed=lambda: None,
+            processes=1,
+        )
+        about = {"origin": ORIGIN, "url": URL, "policy": policy_of(running), "actor": "cli"}
+        self.following.add("hub", member=person.name, key=person.key, **about)
+
+    def catch_up(self) -> None:
+        self.following.catch_up("hub")
+
+    def close(self) -> None:
+        self.following.close()
+        self.store.close()
+
+
+@pytest.fixture
+def running(tmp_path):
+    """An exchange with alice, who says things, and dana, who follows."""
+    running = Running(tmp_path / "exchange")
+    running.alice = running.join("alice", Role.CONTRIBUTOR)
+    running.dana = running.join("dana", Role.CONTRIBUTOR)
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def dana(running, tmp_path):
+    """The node of dana."""
+    member = Member(running, running.dana, tmp_path / "dana")
+    yield member
+    member.close()
+
+
+@pytest.fixture
+def alice(running, tmp_path):
+    """The node of alice, through which she publishes."""
+    member = Member(running, running.alice, tmp_path / "alice")
+    yield member
+    member.close()
+
+
+def secret_item():
+    signals = (SignalSaid(type="sha256", value=CODE.hex()),)
+    return an_item(1, note=SECRET, signals=signals, evidence=SECRET)
+
+
+def test_a_follower_keeps_nothing_of_what_was_erased(running, dana):
+    (kept,) = running.alice.say(an_item(7))
+    (of,) = running.alice.say(secret_item())
+    dana.catch_up()
+    assert traces(dana.folder, *NEEDLES)
+    running.alice.say(Erase(of=of, reason="data-protection"))
+    dana.catch_up()
+    assert traces(dana.folder, *NEEDLES) == []
+    assert traces(dana.folder, b"item number 7")
+    dana.close()
+    assert traces(dana.folder, *NEEDLES) == []
+    assert kept < of
+
+
+def test_an_opinion_is_forgotten_with_its_reason(running, dana):
+    (of,) = running.dana.say(an_item(7))
+    (said,) = running.alice.say(Opinion(of=of, opinion=View.DISPUTE, reason=SECRET))
+    dana.catch_up()
+    running.alice.say(Erase(of=said, reason="data-protection"))
+    dana.catch_up()
+    assert traces(dana.folder, SECRET.encode()) == []
+
+
+def test_who_said_it_keeps_neither_text_nor_nonce(running, alice):
+    publisher = alice.following.publisher("hub")
+    of = publisher.publish(secret_item())
+    (content,) = running.exchange.payloads(of, of + 1, member="alice")
+    alice.catch_up()
+    publisher.publish(Erase(of=of, reason="error"))
+    alice.catch_up()
+    assert traces(alice.folder, *NEEDLES, content[:32]) == []
+
+
+def test_a_member_that_was_offline_never_gets_it(running, dana):
+    (of,) = running.alice.say(secret_item())
+    running.alice.say(Erase(of=of, reason="data-protection"))
+    dana.catch_up()
+    assert traces(dana.folder, *NEEDLES) == []
+    assert dana.following.status()[0].faults == {}
+
+
+def test_a_receipt_says_that_it_was_destroyed(running, dana):
+    (of,) = running.alice.say(secret_item())
+    dana.catch_up()
+    (erase,) = running.alice.say(Erase(of=of, reason="data-protection"))
+    dana.catch_up()
+    assert dana.following.publisher("hub").send() == 1
+    (content,) = running.exchange.payloads(erase + 1, erase + 2, member="alice")
+    assert content[32:].startswith(b'{"audience":"members","of":%d,"type":"erased"' % erase)
+    assert running.exchange.position("dana").sequence == 1
+
+
+def test_reading_the_log_anew_does_not_bring_it_back(running, dana):
+    (of,) = running.alice.say(secret_item())
+    dana.catch_up()
+    running.alice.say(Erase(of=of, reason="data-protection"))
+    dana.catch_up()
+    dana.following.replay("hub", actor="cli")
+    dana.catch_up()
+    assert traces(dana.folder, *NEEDLES) == []

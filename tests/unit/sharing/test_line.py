@@ -1,0 +1,60 @@
+"""A line follows by itself, comes back after an outage, and shows how it stands."""
+
+import pytest
+
+from exchanges import an_item
+from tocsin.errors import NotFound
+from tocsin.sharing.line import Line, Standing
+from waiting import wait_until
+
+
+@pytest.fixture
+def line(following, place, running):
+    followed = following.get("hub")
+    line = Line(following._follower(followed, place), place, None, running.clock)
+    line.start()
+    yield line
+    line.close()
+
+
+def notes(items):
+    return [one.note for one in items.page("hub")]
+
+
+def test_what_is_published_arrives_without_being_asked_for(line, running, items):
+    wait_until(lambda: line.health.standing is Standing.FOLLOWING)
+    running.alice.say(an_item(1))
+    wait_until(lambda: _listed(items) == ["item number 1"])
+
+
+def test_an_exchange_that_is_away_is_shown_and_found_again(line, place, running, items):
+    wait_until(lambda: line.health.standing is Standing.FOLLOWING)
+    place.broken = True
+    running.alice.say(an_item(1))
+    place.broken = False
+    wait_until(lambda: _listed(items) == ["item number 1"])
+
+
+def test_an_outage_has_a_sentence_and_an_advice(following, place, running):
+    place.broken = True
+    line = Line(following._follower(following.get("hub"), place), place, None, running.clock)
+    line.start()
+    wait_until(lambda: line.health.standing is Standing.UNREACHABLE)
+    assert (line.health.error, bool(line.health.advice)) == ("the line is cut", True)
+    line.close()
+
+
+def test_every_exchange_is_followed_once_the_node_starts(following, running, items):
+    following.start()
+    wait_until(lambda: following.status()[0].standing == "following")
+    running.alice.say(an_item(1))
+    wait_until(lambda: _listed(items) == ["item number 1"])
+    assert following.status()[0].age_s == 0
+    assert following.problems() == ()
+
+
+def _listed(items):
+    try:
+        return notes(items)
+    except NotFound:
+        return []
