@@ -1,6 +1,6 @@
 """`tocsin lists add` and `tocsin lists import`: what makes lists grow."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -70,7 +70,7 @@ def add(
         expires_at=None if expires_at is None else expires_at.replace(tzinfo=UTC),
     )
     given = {"pdq": pdq, "sha256": sha256, "sha1": sha1, "md5": md5, "url": url}
-    signals = tuple(_parse(given, quality))
+    signals = given_signals(given, quality)
     if not signals and not files:
         raise InvalidInput("there is nothing to add", advice="Name a file, a hash or a link.")
     left_out = 0
@@ -131,11 +131,13 @@ def import_list(
     return Exit.FAULTS if strict and faults else Exit.OK
 
 
-def _parse(given: dict[str, list[str] | None], quality: int | None) -> Iterator[Signal]:
-    for name, texts in given.items():
-        type_ = SignalType(name)
-        for text in texts or ():
-            yield listed_signal(type_, text, quality if type_.perceptual else None)
+def given_signals(given: Mapping[str, list[str] | None], quality: int | None) -> tuple[Signal, ...]:
+    """Read the hashes and links given as options, by signal type. Raises InvalidInput."""
+    return tuple(
+        listed_signal(type_, text, quality if type_.perceptual else None)
+        for type_, texts in ((SignalType(name), texts) for name, texts in given.items())
+        for text in texts or ()
+    )
 
 
 def _add(node: Node, name: str, label: str, draft: ItemDraft, as_json: bool) -> None:

@@ -9,6 +9,7 @@ from tocsin.cli.options import AsJson
 from tocsin.cli.output import say_json, warn
 from tocsin.cli.tables import show_fields
 from tocsin.errors import InvalidInput
+from tocsin.model import MAX_RADIUS, PDQ_RADIUS
 
 BENCHES = {
     "match": "tocsin.bench.match",
@@ -17,6 +18,8 @@ BENCHES = {
     "http": "tocsin.bench.http",
     "sandbox": "tocsin.bench.sandbox",
     "append": "tocsin.bench.append",
+    "propagate": "tocsin.bench.propagate",
+    "catchup": "tocsin.bench.catchup",
 }
 """Where each benchmark lives. Loaded by name, as each needs peers that the others do not."""
 
@@ -25,6 +28,8 @@ STABLE = {
     "hash": "size_px ours_ms peer_ms ratio bits_differing_max",
     "freshness": "add_to_match_ms_p50 add_to_match_ms_p99",
     "http": "photo_p50_ms lookups_per_s",
+    "propagate": "followers full_nodes p50_ms p99_ms",
+    "catchup": "entries seconds signatures_verified",
 }
 """What `--json` prints: other programs rely on these keys, and on there being no others."""
 
@@ -38,16 +43,21 @@ Details = Annotated[
 def match(
     signals: Signals = 1_000_000,
     queries: Annotated[int, typer.Option(min=1, help="How many look-ups to time.")] = 1000,
+    radius: Annotated[
+        int, typer.Option(min=0, max=MAX_RADIUS, help="In bits; large ones are scanned for.")
+    ] = PDQ_RADIUS,
     details: Details = False,
     as_json: AsJson = False,
 ) -> None:
-    """Exact look-up within radius 31, on one core, beside the best of FAISS's exact indices.
+    """Exact look-up within a radius, on one core, beside the best of FAISS's exact indices.
 
     For example:
       tocsin bench match --signals 1000000
       tocsin bench match --signals 10000000 --json
+      tocsin bench match --radius 64 --json --details
     """
-    _show("match", _run("match", signals=signals, queries=queries), as_json, details)
+    figures = _run("match", signals=signals, queries=queries, radius=radius)
+    _show("match", figures, as_json, details)
 
 
 def hash_(
@@ -109,6 +119,36 @@ def append(
       tocsin bench append --json
     """
     _show("append", _run("append", seconds=seconds), as_json, details)
+
+
+def propagate(
+    followers: Annotated[int, typer.Option(min=1, help="How many followers listen.")] = 1000,
+    full_nodes: Annotated[
+        int, typer.Option(min=0, help="How many of them store, list, index and match.")
+    ] = 4,
+    details: Details = False,
+    as_json: AsJson = False,
+) -> None:
+    """From publishing an urgent signal to its being verified and matchable at all followers.
+
+    For example:
+      tocsin bench propagate --followers 1000 --json
+    """
+    figures = _run("propagate", followers=followers, full_nodes=full_nodes)
+    _show("propagate", figures, as_json, details)
+
+
+def catchup(
+    entries: Annotated[int, typer.Option(min=1, help="How long the log is.")] = 1_000_000,
+    details: Details = False,
+    as_json: AsJson = False,
+) -> None:
+    """Catch up with a long log: every signature verified, every item listed and matchable.
+
+    For example:
+      tocsin bench catchup --entries 1000000 --json
+    """
+    _show("catchup", _run("catchup", entries=entries), as_json, details)
 
 
 def _run(name: str, **options: Any) -> dict[str, Any]:  # noqa: ANN401 - each benchmark's own

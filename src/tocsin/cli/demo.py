@@ -4,13 +4,9 @@ import json
 import os
 import shlex
 import signal
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -19,16 +15,15 @@ import typer
 
 from tocsin import sample
 from tocsin.cli.adding import import_list
+from tocsin.cli.apart import make_key, serving, show
+from tocsin.cli.demo_exchange import share
 from tocsin.cli.lists import create
-from tocsin.cli.options import ACTOR
 from tocsin.cli.output import flush, say
 from tocsin.cli.reading import read_item
-from tocsin.cli.records import now, open_records
+from tocsin.cli.records import open_records
 from tocsin.cli.screen import screen
 from tocsin.decoding.base import Limits
 from tocsin.decoding.sandbox import Sandbox
-from tocsin.errors import Unavailable
-from tocsin.keys import Scope
 
 LIST = "sample"
 START_S = 60
@@ -40,7 +35,7 @@ def demo(
         Path, typer.Option(metavar="DIR", help="Where the sample media and the data go.")
     ] = Path(".demo"),
 ) -> None:
-    """Show it all with sample media: import a list, screen a folder, serve a node, ask it.
+    """Show it all with sample media: import a list, screen a folder, serve a node, ask it, share.
 
     The media are drawn by code and show nothing. With a terminal the node serves until Ctrl-C;
     without one the command ends by itself. It may be run again and again.
@@ -56,18 +51,20 @@ def demo(
     _write_list(place / "known.jsonl", media.known)
     say("\n2. Import the known pictures as a list.")
     _make_list(data)
-    _show(f"lists import {LIST}", place / "known.jsonl", data)
+    show("lists", "import", LIST, str(place / "known.jsonl"), "--data", str(data))
     import_list(LIST, place / "known.jsonl", data=data)
     say("\n3. Screen the copies and the strangers.")
     uploads = media.altered[0].parent
-    _show("screen", uploads, data)
+    show("screen", str(uploads), "--data", str(data))
     screen([str(uploads)], data=data)
     say("\n4. Serve the node, make an API key, and screen one file over HTTP.")
-    _show("serve", None, data)
+    show("serve", "--data", str(data))
     flush()
-    with _serving(data) as address:
-        token = _make_key(data)
+    # Any free port: two may run at once.
+    with serving("serve", "--data", str(data), "--port", "0", key="api") as address:
+        token = make_key(data)
         _ask(address, token, media.altered[0])
+        share(place, media.known[0], media.altered[0])
         _say_what_next(address, token, media.altered[1], data)
         flush()
         if sys.stdin.isatty() and sys.stdout.isatty():
@@ -82,11 +79,6 @@ def _usable(folder: Path) -> Path:
         return Path(tempfile.mkdtemp(prefix="tocsin-demo-"))
     usable = os.access(folder, os.W_OK)
     return folder if usable else Path(tempfile.mkdtemp(prefix="tocsin-demo-"))
-
-
-def _show(command: str, argument: Path | None, data: Path) -> None:
-    words = [*command.split(), *([str(argument)] if argument else []), "--data", str(data)]
-    say(f"   $ tocsin {shlex.join(words)}\n")
 
 
 def _write_list(path: Path, known: tuple[Path, ...]) -> None:
@@ -105,31 +97,6 @@ def _make_list(data: Path) -> None:
         present = any(rule.name == LIST for rule in records.rules.all())
     if not present:
         create(LIST, reason="sample media", data=data)
-
-
-def _make_key(data: Path) -> str:
-    with open_records(data) as records:
-        end = now() + timedelta(days=1)
-        return records.keys.create("demo", [Scope.SCREEN], actor=ACTOR, expires_at=end).token
-
-
-@contextmanager
-def _serving(data: Path) -> Iterator[str]:
-    """Serve in a process of its own, as a user would; yield the address of the API."""
-    command = [sys.executable, "-m", "tocsin.cli.main", "serve", "--json"]
-    command += ["--data", str(data), "--port", "0"]  # Any free one: two may run at once.
-    with subprocess.Popen(  # noqa: S603 - this program itself, with arguments of our own
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
-    ) as server:
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
-        try:
-            line = server.stdout.readline() if server.stdout else b""
-            if not line:
-                raise Unavailable("the node did not start", advice="Its own words are above.")
-            yield json.loads(line)["api"]
-        finally:
-            server.terminate()
-            server.wait(STOP_S)
 
 
 def _ask(address: str, token: str, path: Path) -> None:

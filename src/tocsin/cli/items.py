@@ -89,6 +89,9 @@ def _fields(item: Item) -> dict[str, object]:
         "active_from": item.active_from,
         "created_at": item.created_at,
         "removed_at": item.removed_at,
+        "stage": item.stage.value,
+        "disputed": item.disputed,
+        "issuer": item.issuer,
         **item_fields(item),
     }
 

@@ -5,9 +5,10 @@ from typing import Annotated
 
 import typer
 
+from tocsin.cli.clock import now
 from tocsin.cli.options import ACTOR, AsJson, Data
 from tocsin.cli.output import say, say_json, warn
-from tocsin.cli.records import now, open_records
+from tocsin.cli.records import open_records
 from tocsin.cli.tables import show_table
 from tocsin.keys import Key, Scope
 

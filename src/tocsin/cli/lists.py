@@ -269,12 +269,13 @@ def _show_one(records: Records, name: str, after: int, limit: int, as_json: bool
     if as_json:
         say_json(asdict(rule) | {"counts": counts})
         for item in items:
-            say_json({"item": item.id, "list": name, **item_fields(item)})
+            say_json({"item": item.id, "list": name, **_stands(item), **item_fields(item)})
         return
     show_fields([*_rule_rows(rule), *((key, count) for key, count in counts.items())])
     if items:
         rows = [_item_row(item) for item in items]
-        show_table(("item>", "signals", "source id", "labels", "counts", "expires"), rows)
+        headings = ("item>", "signals", "source id", "labels", "counts", "stage", "issuer")
+        show_table((*headings, "expires"), rows)
     if items and items[-1].id and len(items) == limit:
         warn(f"there may be more: --after {items[-1].id}")
 
@@ -287,6 +288,10 @@ def _rule_rows(rule: ListRule) -> list[tuple[str, Cell]]:
     ]
 
 
+def _stands(item: Item) -> dict[str, object]:
+    return {"stage": item.stage.value, "disputed": item.disputed, "issuer": item.issuer}
+
+
 def _item_row(item: Item) -> tuple[Cell, ...]:
     kinds = ", ".join(dict.fromkeys(signal.type.value for signal in item.signals))
     return (
@@ -295,5 +300,7 @@ def _item_row(item: Item) -> tuple[Cell, ...]:
         item.source_id,
         ", ".join(item.labels),
         "yes" if item.enabled else "no",
+        f"{item.stage}, disputed" if item.disputed else item.stage.value,
+        item.issuer or None,
         f"{item.expires_at:%Y-%m-%d}" if item.expires_at else None,
     )

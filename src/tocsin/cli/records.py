@@ -7,11 +7,10 @@ would take a second and several processes for nothing.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
+from tocsin.cli.clock import now
 from tocsin.cli.options import ACTOR, settings
 from tocsin.keys import Keys
 from tocsin.lists.items import Items
@@ -19,8 +18,6 @@ from tocsin.lists.rules import Rules
 from tocsin.recording.events import Event, Tag
 from tocsin.recording.history import History
 from tocsin.recording.store import Store
-
-now = partial(datetime.now, UTC)
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,7 +116,7 @@ def _screen_one(node: Node, wish: Wish, name: str) -> tuple[str, Screening]:
     (screening,) = node.road.judge_many([upload], [reading], only=wish.lists)
     if wish.record:
         node.road.record(screening, actor=ACTOR).result()
-        node.road.settle(screening, actor=ACTOR)
+        node.road.settle(screening)
     return name, screening
 
 

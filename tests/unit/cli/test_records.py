@@ -1,4 +1,5 @@
-from tocsin.cli.records import now, open_records
+from tocsin.cli.clock import now
+from tocsin.cli.records import open_records
 from tocsin.recording.events import Tag
 
 

@@ -1,0 +1,58 @@
+"""What the commands of a member share: its exchanges, and how it says something there."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tocsin.app import following_of
+from tocsin.cli.options import settings
+from tocsin.cli.output import say, say_json
+from tocsin.entries.statements import Statement
+from tocsin.errors import Conflict
+from tocsin.recording.store import Store
+from tocsin.sharing.following import Following
+
+At = Annotated[str, typer.Argument(metavar="EXCHANGE", help="Your name for the exchange.")]
+Audience = Annotated[str, typer.Option(help="Who reads it: members, public, or a group.")]
+Person = Annotated[str, typer.Option(help="A pseudonym for who decided, to tell persons apart.")]
+Why = Annotated[str, typer.Option("--reason", help="Why; its audience reads it.")]
+
+
+@contextmanager
+def open_following(data: Path | None) -> Iterator[Following]:
+    """Open the exchanges that the node in a data folder follows.
+
+    Raises ConfigurationError, Unavailable.
+    """
+    chosen = settings(data)
+    chosen.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    store = Store(chosen.store_url)
+    try:
+        with following_of(chosen, store) as following:
+            yield following
+    finally:
+        store.close()
+
+
+def refresh(following: Following, name: str) -> None:
+    """Read what is new, so that one speaks of the present state. Raises NotFound, Unavailable.
+
+    Where a node that serves is at it already, nothing is to be done.
+    """
+    with suppress(Conflict):
+        following.catch_up(name)
+
+
+def put(
+    following: Following, name: str, said: Statement, as_json: bool, *, urgent: bool = False
+) -> int:
+    """Publish one statement, say its index, and return it. Raises as `Publisher.publish`."""
+    index = following.publisher(name).publish(said, urgent=urgent)
+    if as_json:
+        say_json({"index": index, "type": said.type})
+    else:
+        say(f"entry {index}")
+    return index

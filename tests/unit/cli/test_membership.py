@@ -1,0 +1,226 @@
+"""The commands of members, each with a data folder of its own, at one exchange behind a port."""
+
+import contextlib
+import io
+import json
+
+import pytest
+
+from program import Answer
+from served import serving
+from tocsin.cli.main import run
+from tocsin.entries.parties import Kind, Role
+from tocsin.operating.invitations import check_terms
+
+ROLES = (Role.CONTRIBUTOR, Role.REVIEWER, Role.COORDINATOR)
+HASH = "63b89496884fbe03ba525021d4f0c76d070b9b950cb93d56ccf3ed7069f46bc9"
+OTHER = "9c476b697bb041fc45adafde2b0f3892f8f46469f46c2a9330c12cf896b09436"
+
+
+class Members:
+    """Two members who type commands."""
+
+    def __init__(self, place, exchange):
+        self.place = place
+        self.exchange = exchange
+
+    def type(self, who, *arguments):
+        """Type a command at a member's node."""
+        out, err = io.StringIO(), io.StringIO()
+        words = [*map(str, arguments), "--data", str(self.place / who)]
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            code = run(words)
+        return Answer(code, out.getvalue(), err.getvalue())
+
+    def say(self, who, *arguments):
+        """Type a command that must succeed, and return what it says to programs."""
+        answer = self.type(who, *arguments, "--json")
+        assert answer.code == 0, answer.err
+        # The exchange lives in this process and logs to the same stdout.
+        return [json.loads(line) for line in answer.out.splitlines() if line.startswith("{")]
+
+    def invite(self, who):
+        terms = check_terms(
+            member=who, kind=Kind.PLATFORM, roles=ROLES, name="", jurisdiction="FR", groups=()
+        )
+        return self.exchange.invite(terms).link
+
+    def publish(self, who, *options):
+        """Publish a hash, and return its entry."""
+        terms = ("--basis", "terms:4.2", "--quality", "100", *options)
+        (told,) = self.say(who, "publish", "hub", *terms)
+        return told["index"]
+
+
+@pytest.fixture(scope="module")
+def members(tmp_path_factory):
+    place = tmp_path_factory.mktemp("members")
+    with pytest.MonkeyPatch.context() as patch, serving(place / "exchange") as served:
+        patch.setenv("TOCSIN_EXCHANGE_LOCAL", "true")
+        found = Members(place, served.exchange)
+        for who in ("alice", "bob"):
+            link = found.invite(who)
+            found.say(who, "follow", link, "--name", "hub", "--activate")
+        yield found
+
+
+def test_whoever_joins_is_a_member_whose_lists_count_once_agreed(members):
+    (told,) = members.say("alice", "status")
+    assert (told["member"], told["acting"], told["frozen"]) == ("alice", True, "")
+    assert "alice" in members.exchange.register().members
+
+
+def test_nothing_counts_before_somebody_agreed(members):
+    link = members.invite("dora")
+    answer = members.type("dora", "follow", link, "--name", "hub")
+    assert "would have matched 0 of 0 uploads" in answer.out
+    assert "--activate" in answer.out
+    assert members.say("dora", "status")[0]["acting"] is False
+
+
+def test_an_invitation_is_good_for_one_key(members):
+    link = members.invite("erin")
+    assert members.type("erin", "follow", link, "--name", "hub").code == 0
+    again = members.type("mallory", "follow", link, "--name", "hub")
+    assert again.code != 0
+    assert "invitation" in again.err
+
+
+def test_what_is_no_invitation_is_refused_with_what_to_do(members):
+    answer = members.type("alice", "follow", "https://exchange.example")
+    assert answer.code == 2
+    assert "--policy" in answer.err
+
+
+def test_what_one_publishes_is_on_the_other_ones_list(members):
+    entry = members.publish("alice", "--pdq", HASH)
+    members.say("bob", "sync")
+    (found,) = members.say("bob", "signals", "search", HASH)
+    assert found["list"] == "hub"
+    assert found["distance"] == 0
+    assert entry < members.exchange.head.checkpoint.size
+
+
+def test_an_item_without_a_basis_is_not_published(members):
+    answer = members.type("alice", "publish", "hub", "--pdq", HASH)
+    assert answer.code == 2
+    assert "--basis" in answer.err
+
+
+def test_a_file_is_published_by_its_hashes_alone(members, media):
+    size = members.exchange.head.checkpoint.size
+    (told,) = members.say("alice", "publish", "hub", media.known[0], "--basis", "law:1")
+    assert told["index"] == size
+    (content,) = members.exchange.payloads(size, size + 1, member="bob")
+    said = json.loads(content[32:])
+    assert {one["type"] for one in said["signals"]} == {"pdq", "sha256", "md5"}
+    assert said["own_media"] is True
+
+
+def test_a_dispute_reaches_the_item_and_the_issuer_cannot_confirm_its_own(members):
+    entry = members.publish("alice", "--sha256", "ab" * 32)
+    members.say("bob", "sync")
+    members.say("alice", "sync")
+    members.say("bob", "opine", "hub", entry, "dispute", "--reason", "news")
+    refused = members.type("alice", "opine", "hub", entry, "confirm")
+    assert refused.code != 0
+    assert "its own item" in refused.err
+
+
+def test_what_is_retracted_leaves_the_other_ones_list(members):
+    entry = members.publish("alice", "--pdq", OTHER)
+    members.say("alice", "sync")
+    members.say("bob", "sync")
+    members.say("alice", "retract", "hub", entry, "--reason", "wrong file")
+    members.say("bob", "sync")
+    assert members.say("bob", "signals", "search", OTHER) == []
+
+
+def test_nobody_retracts_what_is_not_its_own(members):
+    entry = members.publish("alice", "--md5", "ab" * 16)
+    members.say("bob", "sync")
+    refused = members.type("bob", "retract", "hub", entry, "--reason", "no")
+    assert refused.code != 0
+
+
+def test_what_is_erased_is_gone_at_the_exchange(members):
+    entry = members.publish("alice", "--sha1", "ab" * 20)
+    members.say("alice", "erase", "hub", entry, "--reason", "data-protection")
+    assert members.exchange.payloads(entry, entry + 1, member="alice") == [b""]
+
+
+def test_an_item_is_superseded_by_a_later_one_of_the_same_member(members):
+    old = members.publish("alice", "--sha256", "cd" * 32)
+    new = members.publish("alice", "--sha256", "ce" * 32)
+    members.say("alice", "sync")
+    members.say("alice", "supersede", "hub", old, new, "--reason", "labels")
+    members.say("bob", "sync")
+    (status,) = members.say("bob", "status")
+    assert status["faults"] == {}
+
+
+def test_an_entry_that_nobody_has_is_named(members):
+    answer = members.type("bob", "opine", "hub", 999_999, "confirm")
+    assert answer.code != 0
+    assert "999999" in answer.err
+
+
+def test_an_incident_is_opened_by_two_members_and_closed_with_figures(members):
+    about = ("hub", "event-1")
+    members.say("alice", "incident", "open", *about, "--title", "Event", "--reason", "live")
+    own = members.type("alice", "incident", "approve", *about)
+    assert "its own request" in own.err
+    members.say("bob", "incident", "approve", *about)
+    members.publish("alice", "--sha256", "ef" * 32, "--incident", "event-1", "--days", "1")
+    members.say("bob", "incident", "update", *about, "--reason", "second copy")
+    members.say("bob", "incident", "close", *about, "--reason", "quiet", "--count", "removed=3")
+    members.say("bob", "sync")
+    (shown,) = members.say("bob", "incident", "show", *about)
+    assert (shown["phase"], shown["counts"]) == ("closed", "removed 3")
+    done = [line["action"] for line in shown["situation"]]
+    assert done == ["open", "approve", "update", "close"]
+
+
+def test_an_extension_needs_another_members_approval(members):
+    about = ("hub", "event-2")
+    opening = ("--title", "Event", "--reason", "live", "--hours", "1")
+    members.say("alice", "incident", "open", *about, *opening)
+    members.say("bob", "incident", "approve", *about)
+    before = members.exchange.register().incidents["event-2"].ends_at
+    members.say("bob", "incident", "extend", *about, "--hours", "5", "--reason", "goes on")
+    assert members.exchange.register().incidents["event-2"].ends_at == before
+    members.say("alice", "incident", "approve", *about)
+    assert members.exchange.register().incidents["event-2"].ends_at > before
+
+
+def test_an_event_that_is_not_activated_is_on_record_with_the_reason(members):
+    members.say("bob", "incident", "decline", "hub", "riot", "--title", "Riot", "--reason", "none")
+    members.say("alice", "sync")
+    shown = members.say("alice", "incident", "show", "hub")
+    assert [one["phase"] for one in shown if one["incident"] == "riot"] == ["declined"]
+
+
+def test_incidents_are_shown_to_people_too(members):
+    members.say("bob", "incident", "decline", "hub", "storm", "--title", "Storm", "--reason", "no")
+    members.say("bob", "sync")
+    assert "storm" in members.type("bob", "incident", "show", "hub").out
+    assert "Storm" in members.type("bob", "incident", "show", "hub", "storm").out
+
+
+def test_whoever_leaves_has_no_list_and_no_key_of_it_any_more(members):
+    members.say("frank", "follow", members.invite("frank"), "--name", "hub", "--activate")
+    assert members.type("frank", "unfollow", "hub", "--yes").code == 0
+    assert members.say("frank", "status") == []
+    assert not list((members.place / "frank" / "members").iterdir())
+
+
+def test_its_lists_can_be_told_not_to_count_any_more(members):
+    members.say("gina", "follow", members.invite("gina"), "--name", "hub", "--activate")
+    assert members.type("gina", "follow", "hub", "--deactivate").code == 0
+    assert members.say("gina", "status")[0]["acting"] is False
+
+
+def test_the_status_of_one_exchange_is_for_people(members):
+    out = members.type("alice", "status", "hub").out
+    assert "exchange.example/log" in out
+    assert "hub" in members.type("alice", "status").out
