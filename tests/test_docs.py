@@ -1,12 +1,15 @@
 """What a user can name is in the docs, and what the docs show runs."""
 
 import io
+import json
 import re
 from pathlib import Path
 
 import pytest
 
 from program import run_apart
+from samples import a_screening
+from tocsin.acting.planning import plan
 from tocsin.config import Settings
 from tocsin.errors import TocsinError
 from tocsin.lists.importing import import_lines
@@ -16,11 +19,13 @@ from tocsin.lists.vocabulary import LABELS
 from tocsin.model import Obstacle
 from tocsin.recording.events import Tag
 from tocsin.recording.store import Store
+from tocsin.web import problems
 
 ROOT = Path(__file__).parent.parent
 DOCS = {path: path.read_text() for path in [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]}
 ALL = "\n".join(DOCS.values())
 OPERATIONS = DOCS[ROOT / "docs/operations.md"]
+API = DOCS[ROOT / "docs/api.md"]
 
 
 def leaves(error: type[TocsinError]) -> set[str]:
@@ -47,6 +52,21 @@ def test_every_tag_of_the_record_is_documented(tag):
 @pytest.mark.parametrize("name", sorted(leaves(TocsinError) - {"TocsinError"}))
 def test_every_error_is_documented(name):
     assert f"| `{name}` |" in OPERATIONS
+
+
+@pytest.mark.parametrize(("error", "status", "kind", "title"), problems.KINDS)
+def test_every_error_that_http_answers_is_documented_with_its_status(error, status, kind, title):
+    types = [line for line in API.splitlines() if line.startswith("| `/problems/")]
+    assert [line for line in types if f"`/problems/{kind}`" in line and f"| {status} |" in line]
+    if error is not TocsinError:
+        (row,) = [line for line in OPERATIONS.splitlines() if f"| `{error.__name__}` |" in line]
+        assert f"| {status} |" in row
+
+
+def test_every_error_of_the_web_is_answered_as_one():
+    ours = [one for one in vars(problems).values() if isinstance(one, type)]
+    errors = {one for one in ours if issubclass(one, TocsinError)}
+    assert errors == {row[0] for row in problems.KINDS}
 
 
 def test_every_metric_is_documented():
@@ -89,6 +109,19 @@ def test_the_files_that_the_docs_show_can_be_imported(tmp_path, clock, language)
         assert [step.faults for step in steps] == [()]
         assert steps[-1].added
     store.close()
+
+
+def test_the_message_of_the_webhook_is_the_one_that_the_docs_show():
+    (shown,) = [one for one in blocks("docs/api.md", "json") if '"upload.hold"' in one]
+    (action,) = plan(a_screening(), ["webhook"])
+    assert shape(action.body) == shape(json.loads(shown))
+
+
+def shape(content):
+    """Return the names of the fields, nested as they are, and nothing of their values."""
+    if isinstance(content, dict):
+        return {key: shape(value) for key, value in content.items()}
+    return [shape(one) for one in content] if isinstance(content, list) else None
 
 
 def test_what_the_readme_shows_of_a_run_is_what_a_run_prints(tmp_path):

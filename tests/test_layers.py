@@ -13,16 +13,18 @@ SOURCE = Path(__file__).parent.parent / "src" / "tocsin"
 RANKS = (
     ("exchange",),
     ("model", "errors", "config", "safehttp", "sample"),
-    ("intake", "decoding", "hashing", "matching", "deciding", "acting", "recording"),
+    ("intake", "decoding", "hashing", "matching", "deciding", "acting", "recording", "entries"),
     ("lists", "dispatching", "keys"),
+    ("trust",),
+    ("sharing", "operating"),
     ("screening",),
     ("app",),
     ("cli", "web", "bench"),
 )
 RANK = {part: rank for rank, parts in enumerate(RANKS) for part in parts}
 
-STARTS = {("cli", "web.server")}
-"""The command line is the one face that starts another."""
+STARTS = {("cli", "web.server"), ("cli", "web.exchange.server"), ("cli", "web.exchange.witness")}
+"""The command line is the one face that starts others."""
 
 WAITS = {"cli.main", "cli.bench"}
 """What may import at run time, from one table each: commands, so that `--help` stays quick, and

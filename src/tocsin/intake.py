@@ -18,6 +18,7 @@ from tocsin.safehttp import SafeClient
 
 MAX_LINK_CHARS = 8192
 MAX_NAME_CHARS = 4096  # PATH_MAX of Linux
+MAX_SOURCE_CHARS = 200
 
 _TERRITORY = re.compile(r"[A-Z]{2}")
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
@@ -29,13 +30,20 @@ def fresh_id() -> str:
 
 
 def from_bytes(
-    content: bytes, *, name: str = "", territory: str = "", id: str | None = None
+    content: bytes,
+    *,
+    name: str = "",
+    territory: str = "",
+    source: str = "",
+    id: str | None = None,
 ) -> Upload:
     """Make an upload of a file's bytes. Raises InvalidInput."""
-    return _upload(UploadKind.FILE, content, (), name, territory, id)
+    return _upload(UploadKind.FILE, content, (), name, territory, source, id)
 
 
-def from_link(link: str, *, name: str = "", territory: str = "", id: str | None = None) -> Upload:
+def from_link(
+    link: str, *, name: str = "", territory: str = "", source: str = "", id: str | None = None
+) -> Upload:
     """Make an upload of a link, which is not fetched. Raises InvalidInput."""
     if not 0 < len(link) <= MAX_LINK_CHARS:
         raise InvalidInput(f"a link has 1 to {MAX_LINK_CHARS} characters, not {len(link)}")
@@ -43,16 +51,21 @@ def from_link(link: str, *, name: str = "", territory: str = "", id: str | None 
         content = link.encode()
     except UnicodeEncodeError as error:
         raise InvalidInput("the link is not valid Unicode") from error
-    return _upload(UploadKind.LINK, content, (), name, territory, id)
+    return _upload(UploadKind.LINK, content, (), name, territory, source, id)
 
 
 def from_hashes(
-    signals: Sequence[Signal], *, name: str = "", territory: str = "", id: str | None = None
+    signals: Sequence[Signal],
+    *,
+    name: str = "",
+    territory: str = "",
+    source: str = "",
+    id: str | None = None,
 ) -> Upload:
     """Make an upload of which only hashes are known. Raises InvalidInput."""
     if not signals:
         raise InvalidInput("at least one hash is needed")
-    return _upload(UploadKind.HASHES, b"", tuple(signals), name, territory, id)
+    return _upload(UploadKind.HASHES, b"", tuple(signals), name, territory, source, id)
 
 
 def read_file(
@@ -101,6 +114,7 @@ def fetch(
     limit_bytes: int,
     timeout_s: float = 20.0,
     territory: str = "",
+    source: str = "",
     id: str | None = None,
 ) -> Upload | Undecodable:
     """Fetch a file from an address, which becomes the upload's name.
@@ -117,7 +131,8 @@ def fetch(
         return Undecodable(Obstacle.UNREADABLE, f"the address answered {answer.status}")
     if not answer.body:
         return Undecodable(Obstacle.EMPTY, "the address gave nothing")
-    return from_bytes(answer.body, name=url[:MAX_NAME_CHARS], territory=territory, id=id)
+    name = url[:MAX_NAME_CHARS]
+    return from_bytes(answer.body, name=name, territory=territory, source=source, id=id)
 
 
 def _upload(
@@ -126,14 +141,17 @@ def _upload(
     signals: tuple[Signal, ...],
     name: str,
     territory: str,
+    source: str,
     id: str | None,
 ) -> Upload:
+    if len(source) > MAX_SOURCE_CHARS:
+        raise InvalidInput(f"a source has at most {MAX_SOURCE_CHARS} characters")
     if len(name) > MAX_NAME_CHARS:
         raise InvalidInput(f"a name has at most {MAX_NAME_CHARS} characters, not {len(name)}")
     code = territory.upper()
     if code and not _TERRITORY.fullmatch(code):
         raise InvalidInput(f"{territory[:20]!r} is not an ISO 3166-1 alpha-2 code, such as DE")
-    return Upload(fresh_id() if id is None else id, kind, name, content, signals, code)
+    return Upload(fresh_id() if id is None else id, kind, name, content, signals, code, source)
 
 
 def _read(descriptor: int, limit_bytes: int) -> bytes | Undecodable:

@@ -8,18 +8,24 @@ import random
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 
 from clocks import FakeClock
-from signals import pdq
+from seen import remember
+from signals import md5, pdq
 from tocsin.lists.indices import Indices
+from tocsin.lists.items import ItemDraft, Items
+from tocsin.lists.lookback import Lookback
 from tocsin.lists.recognising import Recogniser
 from tocsin.lists.rules import ListDraft, Rules
 from tocsin.model import View
 from tocsin.recording import tables
+from tocsin.recording.events import Tag
+from tocsin.recording.history import History
 from tocsin.recording.store import Store
 
 CHILD = """
@@ -52,32 +58,53 @@ while True:
 """
 
 
-def die_once(url: str, folder: Path, first: int, delay_s: float) -> tuple[set[int], set[int]]:
-    """Let a child work for a while and kill it; return what it said it added and removed.
+LOOKING = """
+import sys
+from datetime import UTC, datetime
+sys.path.insert(0, sys.argv[3])
+from signals import md5
+from tocsin.lists import lookback
+from tocsin.lists.items import ItemDraft, Items
+from tocsin.lists.rules import Rules
+from tocsin.recording.store import Store
 
-    It removes the first of each three it adds.
-    """
-    command = [
-        sys.executable,
-        "-c",
-        CHILD,
-        url,
-        str(folder),
-        str(first),
-        str(Path(__file__).parents[1]),
-    ]
+lookback.CHUNK = 10
+store = Store(sys.argv[1])
+clock = lambda: datetime.now(UTC)
+rules = Rules(store, clock)
+items, back = Items(store, clock), lookback.Lookback(store, rules, clock, lambda found: ())
+print("ready", flush=True)
+number = int(sys.argv[2])
+while True:
+    for _ in back.run():
+        items.add("block", ItemDraft((md5(number % 500),)), actor="dana")
+        print("added", number % 500, flush=True)
+        number += 1
+"""
+
+
+def lines_until_killed(program: str, *arguments: str, delay_s: float) -> list[list[str]]:
+    """Let a child work for a while and kill it; return the words of each whole line it said."""
+    command = [sys.executable, "-c", program, *arguments, str(Path(__file__).parents[1])]
     child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert child.stdout is not None
     assert child.stdout.readline() == "ready\n"
     time.sleep(delay_s)
     child.kill()
+    said = child.stdout.read().splitlines(keepends=True)
+    child.wait()
+    return [line.split() for line in said if line.endswith("\n")]
+
+
+def die_once(url: str, folder: Path, first: int, delay_s: float) -> tuple[set[int], set[int]]:
+    """Kill a child at work; return what it said it added and removed.
+
+    It removes the first of each three it adds.
+    """
     added: set[int] = set()
     removed: set[int] = set()
-    for line in child.stdout.read().splitlines(keepends=True):
-        if line.endswith("\n"):
-            word, *numbers = line.split()
-            (added if word == "added" else removed).update(map(int, numbers))
-    child.wait()
+    for word, *numbers in lines_until_killed(CHILD, url, str(folder), str(first), delay_s=delay_s):
+        (added if word == "added" else removed).update(map(int, numbers))
     return added, removed
 
 
@@ -126,6 +153,37 @@ def trial(url: str, folder: Path, times: int) -> None:
 
 def test_a_few_kills_lose_and_double_nothing(tmp_path):
     trial(f"sqlite:///{tmp_path / 'tocsin.db'}", tmp_path / "index", 4)
+
+
+def looking_trial(url: str, times: int) -> None:
+    """Kill children that look back while they add; then every signal has found its upload once."""
+    store, clock = Store(url), FakeClock()
+    rules = Rules(store, clock)
+    rules.create(ListDraft("block"), actor="alice")
+    for number in range(500):
+        remember(store, clock, number, md5(number))
+    draw = random.Random(7)
+    added = {0}
+    Items(store, clock).add("block", ItemDraft((md5(0),)), actor="alice")
+    for round_ in range(times):
+        delay_s = draw.uniform(0.0, 0.3)
+        lines = lines_until_killed(LOOKING, url, str(100 * round_), delay_s=delay_s)
+        added |= {int(number) for _, number in lines}
+    list(Lookback(store, rules, clock, lambda _: ()).run())
+    matched = History(store).page(tags=[Tag.LOOKBACK_MATCHED], limit=1000)
+    found = Counter(int(one.event.subject, 16) for one in matched)
+    assert not added - set(found), "an upload was missed"
+    assert set(found.values()) == {1}, "a finding was doubled"
+    store.close()
+
+
+def test_a_few_kills_make_no_look_back_miss_or_double_anything(tmp_path):
+    looking_trial(f"sqlite:///{tmp_path / 'tocsin.db'}", 4)
+
+
+@pytest.mark.slow
+def test_fifty_kills_make_no_look_back_miss_or_double_anything(store_url):
+    looking_trial(store_url, 50)
 
 
 @pytest.mark.slow
