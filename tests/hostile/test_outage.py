@@ -30,7 +30,7 @@ import signal
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 store = Store(sys.argv[1])
 items = Items(store, lambda: datetime.now(UTC))
-resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, resource.RLIM_INFINITY))
+resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, resource.RLIM_INFINITY))
 acknowledged = 0
 try:
     for number in range(100_000):

@@ -189,8 +189,9 @@ def confirm_item(name: Name, id: ItemId, body: Decision, node: Held, actor: Acto
 
     Lets the item act again where the flood breaker held it back, and spares it for a day.
     """
-    said = {"reason": body.reason, "own_media": body.own_media}
-    told = node.decisions.confirm(name, id, actor=actor, **said)
+    told = node.decisions.confirm(
+        name, id, actor=actor, reason=body.reason, own_media=body.own_media
+    )
     return DecidedOut(item=ItemOut.of(node.items.get(name, id)), told=told)
 
 
@@ -204,8 +205,9 @@ def dispute_item(name: Name, id: ItemId, body: Decision, node: Held, actor: Acto
 
     It holds at most from now on, and what was decided because of it is reopened.
     """
-    said = {"reason": body.reason, "own_media": body.own_media}
-    told = node.decisions.dispute(name, id, actor=actor, **said)
+    told = node.decisions.dispute(
+        name, id, actor=actor, reason=body.reason, own_media=body.own_media
+    )
     return DecidedOut(item=ItemOut.of(node.items.get(name, id)), told=told)
 
 

@@ -1,4 +1,4 @@
-"""What a look-back finds is corrected, and a flood of the past is held, as if it were found live."""
+"""What a look-back finds is corrected, and a flood of the past is held, as if found live."""
 
 import math
 from functools import partial

@@ -8,7 +8,7 @@ import pytest
 from nodes import running
 from tocsin.lists import importing
 from tocsin.lists.rules import ListDraft
-from tocsin.web import server
+from tocsin.web import listening
 from tocsin.web.importing import MAX_FAULTS
 
 JSONL = {"content-type": "application/jsonl"}
@@ -48,7 +48,7 @@ def test_an_empty_body_adds_nothing(api, known):
 def test_a_node_that_is_told_to_stop_does_not_wait_for_an_import_that_stands_still(
     tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(server, "STOP_S", 1)
+    monkeypatch.setattr(listening, "STOP_S", 1)
     with ExitStack() as later, running(tmp_path) as node:
         node.node.rules.create(ListDraft("known"), actor="alice")
         connection = socket.create_connection(("127.0.0.1", node.port))

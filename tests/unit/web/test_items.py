@@ -2,7 +2,11 @@ import json
 
 import pytest
 
+from tocsin.lists.items import ItemDraft
+from tocsin.model import Signal, SignalType, Stage
 from tocsin.sample import encode, picture
+from tocsin.trust.standing import Received
+from trusting import ISSUER
 
 
 def md5(number):
@@ -180,3 +184,57 @@ def test_a_bulk_import_into_no_list_is_not_found(api):
 def test_a_table_with_unknown_columns_is_refused(api, known):
     csv = {"content": "type,signal,colour\n", "headers": {"content-type": "text/csv"}}
     assert api.post(f"/v1/lists/{known}/import", **csv).status_code == 422
+
+
+def test_an_item_shows_how_far_it_acts_and_who_asserted_it(api, known, seed):
+    item = add(api, known, md5(seed)).json()["item"]
+    shown = api.get(f"/v1/lists/{known}/items/{item}").json()
+    assert (shown["stage"], shown["disputed"], shown["issuer"]) == ("enforced", False, "")
+
+
+@pytest.fixture
+def asserted(served, known, seed):
+    """An item that somebody else asserted, at an exchange that was left since."""
+    signal = Signal.parse(SignalType.MD5, f"{seed:032x}")
+    draft = ItemDraft((signal,), stage=Stage.SHADOW, issuer="dana")
+    item = served.node.items.add(known, draft, actor="node").item_id
+    served.node.standing.received(Received(item, "north", ISSUER, (signal,)))
+    return f"/v1/lists/{known}/items/{item}"
+
+
+def test_a_person_disputes_an_item_and_takes_it_back_by_confirming_it(api, served, asserted):
+    disputed = api.post(f"{asserted}/dispute", json={"reason": "a news photo"}).json()
+    assert (disputed["item"]["disputed"], disputed["told"]) == (True, 0)
+    confirmed = api.post(f"{asserted}/confirm", json={"own_media": True}).json()
+    assert confirmed["item"]["disputed"] is False
+    subject = "/".join(asserted.split("/")[3::2])
+    tags = [one.event.tag for one in served.node.history.page(subject=subject, limit=1000)]
+    assert {"list:item:disputed", "list:item:confirmed"} <= set(tags)
+
+
+def test_what_was_listed_here_cannot_be_disputed(api, known, seed):
+    item = add(api, known, md5(seed)).json()["item"]
+    assert api.post(f"/v1/lists/{known}/items/{item}/dispute", json={}).status_code == 409
+    assert api.post(f"/v1/lists/{known}/items/{item}/confirm", json={}).status_code == 200
+
+
+def test_a_flood_that_a_person_confirmed_acts_again(api, served, known, seed):
+    api.patch(f"/v1/lists/{known}", json={"exact_verdict": "refuse"})
+    item = add(api, known, md5(seed)).json()["item"]
+    verdicts = [_verdict(api, seed, f"account {number}") for number in range(22)]
+    assert verdicts == ["refuse"] * 20 + ["hold"] * 2
+    address = f"/v1/lists/{known}/items/{item}"
+    assert api.get(address).json()["stage"] == "advisory"
+    assert api.post(f"{address}/confirm", json={}).json()["item"]["stage"] == "enforced"
+    assert [_verdict(api, seed, f"account {number}") for number in range(22)] == ["refuse"] * 22
+
+
+def test_many_copies_from_one_account_are_no_flood(api, known, seed):
+    api.patch(f"/v1/lists/{known}", json={"exact_verdict": "refuse"})
+    add(api, known, md5(seed))
+    assert {_verdict(api, seed, "one account") for _ in range(30)} == {"refuse"}
+
+
+def _verdict(api, seed, source):
+    asked = {"signals": [md5(seed)], "source": source}
+    return api.post("/v1/screen/hashes", json=asked).json()["verdict"]

@@ -5,7 +5,10 @@ import pytest
 
 from nodes import running
 from servers import answer, serve
+from tocsin import intake
+from tocsin.model import Obstacle, Undecodable
 from tocsin.sample import encode, picture
+from tocsin.trust.breaker import Breaker
 from tocsin.web.answers import Screened, ScreeningOut
 from tocsin.web.schemas import MAX_BATCH
 
@@ -242,3 +245,38 @@ def test_a_question_out_of_form_is_refused_and_the_place_named(api, body):
     refused = api.post("/v1/screen/hashes", json=body)
     assert refused.status_code == 422
     assert refused.json()["errors"][0]["at"].startswith("body")
+
+
+def test_where_an_upload_came_from_reaches_the_breaker_and_is_stored_nowhere(
+    tmp_path, photo, monkeypatch
+):
+    told = []
+    seen = Breaker.seen
+    monkeypatch.setattr(Breaker, "seen", lambda one, found: (told.extend(found), seen(one, found)))
+    tag, md5 = "pseudonym-4711", "0" * 32
+    with running(tmp_path, fetch_urls=True) as node, node.client() as api:
+        api.post("/v1/screen/file", content=photo, headers=JPEG, params={"source": tag})
+        api.post("/v1/screen/link", json={"link": "https://example.org/x", "source": tag})
+        by_hash(api, md5, type="md5", source=tag)
+        api.post("/v1/screen/batch", json={"type": "md5", "signals": [md5], "source": tag})
+    assert [one.upload.source for one in told] == [tag] * 4
+    stored = b"".join(one.read_bytes() for one in tmp_path.rglob("*") if one.is_file())
+    assert tag.encode() not in stored
+
+
+def test_an_address_is_fetched_for_the_source_and_the_territory_that_were_named(
+    tmp_path, monkeypatch
+):
+    told = []
+    monkeypatch.setattr(Breaker, "seen", lambda _, found: told.extend(found))
+    monkeypatch.setattr(intake, "fetch", lambda *_, **__: Undecodable(Obstacle.EMPTY, "nothing"))
+    asked = {"url": "https://example.org/x", "source": "account 7", "territory": "DE"}
+    with running(tmp_path, fetch_urls=True) as node, node.client() as api:
+        assert api.post("/v1/screen/url", json=asked).status_code == 200
+    (screening,) = told
+    assert (screening.upload.source, screening.upload.territory) == ("account 7", "DE")
+
+
+@pytest.mark.parametrize("source", ["x" * 201, "a\0b", 7])
+def test_a_source_out_of_form_is_refused(api, seed, source):
+    assert by_hash(api, pdq(seed), source=source).status_code == 422
