@@ -231,13 +231,6 @@ def member_of(settings: Settings, store: Store) -> Iterator[Member]:
         yield Member(standing, following, Decisions(store, standing, following, now))
 
 
-@contextmanager
-def following_of(settings: Settings, store: Store) -> Iterator[Following]:
-    """Open the exchanges of a node alone; see `member_of`."""
-    with member_of(settings, store) as member:
-        yield member.following
-
-
 def connect(
     settings: Settings, followed: Followed | str, key: Ed25519PrivateKey | None = None
 ) -> Remote:

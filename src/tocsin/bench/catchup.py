@@ -17,6 +17,7 @@ from datetime import timedelta
 from pathlib import Path
 from threading import Event
 
+import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tocsin.app import now
@@ -49,6 +50,7 @@ DAYS = 30
 
 _DISK = Path("/var/tmp")  # noqa: S108 - unlike /tmp never in memory; the folder in it is private
 _BATCH = 16 * WIDTH
+_BALANCED = np.repeat(np.array([0, 1], np.uint8), 4 * CODE_BYTES)
 
 Figure = float | int | str
 
@@ -163,6 +165,7 @@ class Maker:
         self._at = now()
         self._edge = Edge()
         self._parcels: list[Parcel] = []
+        self._random = np.random.default_rng(1)
 
     def fill(self, entries: int) -> bytes:
         """Make so many entries; return the hash that the last of them asserts."""
@@ -170,7 +173,7 @@ class Maker:
         for member in range(MEMBERS + 1):
             self._say(0, self._join(member))
         for number in range(max(1, entries - MEMBERS - 1)):
-            last = os.urandom(CODE_BYTES)
+            last = self._hash()
             self._say(1 + number % MEMBERS, self._item(last))
             if len(self._parcels) == _BATCH:
                 self._write()
@@ -179,6 +182,11 @@ class Maker:
         note = sign_note(head.text, [self._place.key], self._at)
         self._place.put(CHECKPOINT, note.encode())
         return last
+
+    def _hash(self) -> bytes:
+        """Make a hash as pictures have: PDQ compares with the median, so half its bits are set."""
+        bits = self._random.permutation(_BALANCED)
+        return np.packbits(bits).tobytes()
 
     def _join(self, member: int) -> MemberSaid:
         return MemberSaid(

@@ -243,7 +243,9 @@ async def _run_light(orders: Orders) -> None:
         view = _copied(first, orders.followed(orders.members[who]))
         async with slots:
             _, follower = await loop.create_connection(
-                lambda: LightFollower(orders, view, keys[who]), place.hostname or "", place.port or 80
+                lambda: LightFollower(orders, view, keys[who]),
+                place.hostname or "",
+                place.port or 80,
             )
             await asyncio.wait_for(follower.open, _OPEN_S)
         return follower

@@ -43,6 +43,7 @@ def share(place: Path, known: Path, copy: Path) -> None:
     for old in (home, nodes):
         shutil.rmtree(old, ignore_errors=True)
     os.environ[f"{PREFIX}EXCHANGE_LOCAL"] = "true"
+    os.environ[f"{PREFIX}CHILDREN"] = "1"  # Three nodes start and end here, for a file or two.
     port = _free_port()
     url = f"http://127.0.0.1:{port}"
     say("\n5. Make an exchange, and let three members in.")

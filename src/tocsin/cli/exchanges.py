@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tocsin.app import following_of
+from tocsin.app import Member, member_of
 from tocsin.cli.options import settings
 from tocsin.cli.output import say, say_json
 from tocsin.entries.statements import Statement
@@ -23,7 +23,14 @@ Why = Annotated[str, typer.Option("--reason", help="Why; its audience reads it."
 
 @contextmanager
 def open_following(data: Path | None) -> Iterator[Following]:
-    """Open the exchanges that the node in a data folder follows.
+    """Open the exchanges that the node in a data folder follows. Raises as `open_member`."""
+    with open_member(data) as member:
+        yield member.following
+
+
+@contextmanager
+def open_member(data: Path | None) -> Iterator[Member]:
+    """Open what the node in a data folder trusts and says, without what screens.
 
     Raises ConfigurationError, Unavailable.
     """
@@ -31,8 +38,8 @@ def open_following(data: Path | None) -> Iterator[Following]:
     chosen.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     store = Store(chosen.store_url)
     try:
-        with following_of(chosen, store) as following:
-            yield following
+        with member_of(chosen, store) as member:
+            yield member
     finally:
         store.close()
 

@@ -22,8 +22,9 @@ from tocsin.sharing.effects import known_labels
 from tocsin.sharing.trusting import Heard, Received
 from tocsin.trust import receiving
 from tocsin.trust.benign import BenignCorpus
-from tocsin.trust.evidence import claim_json
+from tocsin.trust.evidence import checks_json, claim_json
 from tocsin.trust.opinions import Opinion, Party, Stance
+from tocsin.trust.outcome import Sound
 from tocsin.trust.placing import place_all
 from tocsin.trust.rows import chunks, forget, opinion_columns, replaced_by
 from tocsin.trust.rule import Claim, TrustRule, parse_rule
@@ -83,6 +84,9 @@ def rule_in(fields: dict[str, object]) -> TrustRule:
 
 
 _DEFAULT = TrustRule()
+
+_SOUND = checks_json(Sound(), Sound())
+"""What is stored of an item that nothing is wrong with."""
 
 
 class Entrusted:

@@ -181,12 +181,19 @@ class Follower:
     def _apply_tree(self, view: View, tree: Tree, progress: Progress) -> None:
         with self._checkers() as checkers:
             pages = catch_up(self._place, view, tree, checkers)
+            finish = _nothing
             for checked in joined(pages, PAGES_TOGETHER):
+                # While the last page is written, this one is judged.
                 page = view.page(checked, self._clock())
-                self._apply(view, page, None)
+                finish()
+                finish = self._keeper.begin(view.followed, page)
                 progress(view.size, tree.size)
-                if self._consider(view, page):
-                    return
+                if _rejoins(page):
+                    finish()
+                    finish = _nothing
+                    if self._consider(view, page):
+                        return
+            finish()
         view.edge = edge_of(tree, view.size)
 
     def _apply(self, view: View, page: Page, signed: SignedCheckpoint | None) -> None:
@@ -210,8 +217,7 @@ class Follower:
 
     def _consider(self, view: View, page: Page) -> bool:
         """Begin a replay where we read more of the past now than when it was applied."""
-        joined = [one for one in page.chunk.effects if isinstance(one, Joined)]
-        late = [one.audience for one in joined if one.entry >= view.covered]
+        late = [one.audience for one in _rejoins(page) if one.entry >= view.covered]
         if late:
             self._keeper.restart(view.followed, f"joined {', '.join(late)}", actor="node")
             self._view = None
@@ -244,6 +250,14 @@ class Follower:
                 raise Frozen(f"{view.followed.name} is frozen: {view.frozen}")
             self._view = view
         return self._view
+
+
+def _nothing() -> None:
+    pass
+
+
+def _rejoins(page: Page) -> list[Joined]:
+    return [one for one in page.chunk.effects if isinstance(one, Joined)]
 
 
 def _size(accepted: bytes | None) -> int:

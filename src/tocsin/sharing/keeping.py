@@ -65,6 +65,16 @@ class Keeper:
         Raises Conflict if it is not the next one: another process was faster, or the exchange is
         frozen or gone. Raises Unavailable.
         """
+        self.begin(followed, page, advance)()
+
+    def begin(
+        self, followed: Followed, page: Page, advance: Advance | None = None
+    ) -> Callable[[], None]:
+        """Begin to apply a page; the answer waits until it is, and raises as `apply`.
+
+        The next page may be begun before: pages are written in the order in which they were begun,
+        and one that fails makes those behind it fail.
+        """
 
         def job(connection: Connection) -> None:
             if advance is not None:
@@ -73,12 +83,17 @@ class Keeper:
             ledger.write(page)
             self._end_round(connection, followed, ledger, page.chunk.end)
 
-        self._store.write(job).result()
-        if any(isinstance(one, Destroyed) for one in page.chunk.effects):
-            self._scrubbed = False
-            self._scrub()
-        if page.chunk.effects:
-            self._changed()
+        written = self._store.write(job)
+
+        def finish() -> None:
+            written.result()
+            if any(isinstance(one, Destroyed) for one in page.chunk.effects):
+                self._scrubbed = False
+                self._scrub()
+            if page.chunk.effects:
+                self._changed()
+
+        return finish
 
     def settle(self) -> None:
         """Finish what corrections and erasures began. Raises Unavailable."""

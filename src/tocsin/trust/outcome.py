@@ -44,12 +44,14 @@ def joined(outcomes: Iterable[Outcome]) -> Outcome:
 
     One bad signal spoils its item, or a bad one would travel hidden among good ones.
     """
-    some = list(outcomes)
+    some = [one for one in outcomes if not isinstance(one, Sound)]
+    if not some:
+        return Sound()
     bad = [reason for one in some if isinstance(one, Rejected) for reason in one.reasons]
     if bad:
         return Rejected(tuple(dict.fromkeys(bad)))
     odd = [reason for one in some if isinstance(one, Doubtful) for reason in one.reasons]
-    return Doubtful(tuple(dict.fromkeys(odd))) if odd else Sound()
+    return Doubtful(tuple(dict.fromkeys(odd)))
 
 
 def to_json(outcome: Outcome) -> dict[str, Any]:

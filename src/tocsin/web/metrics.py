@@ -19,7 +19,10 @@ from prometheus_client.registry import Collector
 from tocsin.app import Node
 from tocsin.errors import TocsinError
 from tocsin.model import Screening
+from tocsin.sharing.line import Standing
+from tocsin.sharing.outbox import State
 
+_STANDINGS = (*(one.value for one in Standing), "suspect")
 _BUCKETS_JOBS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 _BUCKETS_S = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
 
@@ -64,7 +67,13 @@ class _NodeState(Collector):
         """Yield the figures of this moment."""
         up = GaugeMetricFamily("tocsin_up", "1 while the database answers.")
         try:
-            found = [*self._signals(), *self._actions(), *self._revisions(), *self._lookback()]
+            found = [
+                *self._signals(),
+                *self._actions(),
+                *self._revisions(),
+                *self._lookback(),
+                *self._exchanges(),
+            ]
             up.add_metric([], 1)
         except TocsinError:
             found = []
@@ -111,6 +120,45 @@ class _NodeState(Collector):
             "Age of the oldest change of a list that was not looked back for; 0 without one.",
             value=self._node.lookback.lag_s(),
         )
+
+    def _exchanges(self) -> Iterator[Metric]:
+        entries = GaugeMetricFamily(
+            "tocsin_exchange_entries",
+            "Entries of an exchange that were verified and applied.",
+            labels=("exchange",),
+        )
+        faults = GaugeMetricFamily(
+            "tocsin_exchange_faults",
+            "Entries of an exchange without effect, by code.",
+            labels=("exchange", "code"),
+        )
+        age = GaugeMetricFamily(
+            "tocsin_exchange_age_seconds",
+            "Time since anything was heard of an exchange.",
+            labels=("exchange",),
+        )
+        standing = GaugeMetricFamily(
+            "tocsin_exchange_standing",
+            "1 for how it stands with an exchange, 0 for how it does not.",
+            labels=("exchange", "standing"),
+        )
+        outbox = GaugeMetricFamily(
+            "tocsin_outbox",
+            "Statements of ours that wait to be published, or that the exchange refused.",
+            labels=("exchange", "state"),
+        )
+        for one in self._node.following.status():
+            name = one.followed.name
+            entries.add_metric([name], one.size)
+            for code, count in one.faults.items():
+                faults.add_metric([name, code], count)
+            if one.age_s is not None:
+                age.add_metric([name], one.age_s)
+            for word in (*_STANDINGS, *({one.standing} - {*_STANDINGS})):
+                standing.add_metric([name, word], int(word == one.standing))
+            outbox.add_metric([name, State.WAITING.value], one.waiting)
+            outbox.add_metric([name, State.REFUSED.value], one.refused)
+        yield from (entries, faults, age, standing, outbox)
 
     def _commits(self) -> Metric:
         commits = self._node.store.commits()

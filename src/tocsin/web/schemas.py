@@ -9,9 +9,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
-from tocsin.intake import MAX_LINK_CHARS
+from tocsin.intake import MAX_LINK_CHARS, MAX_SOURCE_CHARS
 from tocsin.intake import MAX_NAME_CHARS as MAX_UPLOAD_NAME
-from tocsin.intake import MAX_SOURCE_CHARS
 from tocsin.keys import MAX_NAME_CHARS as MAX_KEY_NAME
 from tocsin.keys import Scope
 from tocsin.lists.items import MAX_NOTE, MAX_SIGNALS, MAX_SOURCE_ID, ItemDraft

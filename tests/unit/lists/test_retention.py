@@ -160,7 +160,7 @@ def test_what_an_item_was_found_in_goes_days_after_the_item_left(
 def test_a_decision_that_waits_to_be_reopened_is_not_forgotten(sighted, items, store, clock):
     item = sighted(1)
     standing = dict.fromkeys(("exchange", "issuer", "organisation", "kind", "jurisdiction"), "")
-    standing |= dict.fromkeys(("claim", "checks"), {}) | {"reasons": [], "stage": "shadow"}
+    standing |= {key: {} for key in ("claim", "checks")} | {"reasons": [], "stage": "shadow"}
     standing |= dict.fromkeys(("incident", "retracted", "disputed"), False) | {"pinned": ""}
     standing |= dict.fromkeys(("received_at", "since", "corrected_at"), clock())
     add = insert(tables.standings).values(standing | {"item_id": item})

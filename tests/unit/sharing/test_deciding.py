@@ -1,4 +1,4 @@
-"""What a person decides about an item counts here at once, and once, and is told if terms let it."""
+"""What a person decides about an item counts here at once and once, and is told if it may be."""
 
 import pytest
 

@@ -1,25 +1,34 @@
 import re
+from datetime import timedelta
 
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import update
 
+from exchanges import ORIGIN
+from nodes import running
 from tocsin.app import now
+from tocsin.exchange.keys import SigningKey
+from tocsin.recording import shared
 from tocsin.recording.events import Event, Tag
+from tocsin.sharing.outbox import intend_in
 from tocsin.web.metrics import Metrics
+from waiting import wait_until
 
 
 @pytest.fixture
 def scrape(served):
-    def read():
-        text = httpx.get(served.metrics).text
-        return {
-            (sample.name, *sorted(sample.labels.values())): sample.value
-            for family in text_string_to_metric_families(text)
-            for sample in family.samples
-        }
+    return lambda: scraped(served)
 
-    return read
+
+def scraped(served):
+    text = httpx.get(served.metrics).text
+    return {
+        (sample.name, *sorted(sample.labels.values())): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
 
 
 def test_metrics_have_a_port_of_their_own(served, stranger):
@@ -101,3 +110,33 @@ def test_files_are_counted_by_what_became_of_them(api, scrape, photo):
         for one in outcomes
     ]
     assert grown == [1, 1, 1]
+
+
+def test_a_followed_exchange_is_told_by_how_it_stands(tmp_path):
+    with running(tmp_path) as served:
+        follow(served.node, "https://127.0.0.1:9")
+        wait_until(lambda: served.node.problems())
+        found = scraped(served)
+        ready = httpx.get(f"{served.url}/ready").json()
+    assert found["tocsin_exchange_entries", "hub"] == 7
+    assert found["tocsin_exchange_faults", "gap", "hub"] == 2
+    assert found["tocsin_exchange_age_seconds", "hub"] >= 60
+    assert found["tocsin_exchange_standing", "hub", "unreachable"] == 1
+    assert found["tocsin_exchange_standing", "following", "hub"] == 0
+    assert found["tocsin_outbox", "hub", "waiting"] == 1
+    assert found["tocsin_outbox", "hub", "refused"] == 0
+    assert found["tocsin_node_problems",] == ready["problems"] == 1
+
+
+def follow(node, url):
+    """Follow an exchange of which something was read a minute ago."""
+    policy = f"log {SigningKey.generate(ORIGIN).verifier}\nquorum none\n"
+    hub = node.following.add("hub", origin=ORIGIN, url=url, policy=policy, actor="cli")
+    values = {"size": 7, "faults": {"gap": 2}, "advanced_at": now() - timedelta(seconds=60)}
+    change = update(shared.exchanges).values(values)
+
+    def job(connection):
+        connection.execute(change)
+        intend_in(connection, hub.id, b"said", now())
+
+    node.store.write(job).result()
