@@ -272,11 +272,7 @@ REFUSING = a_rule(verdict=Verdict.REFUSE)
 
 @given(some=st.lists(hits(), max_size=6), case=cases)
 def test_nothing_in_shadow_changes_a_verdict(some, case):
-    lit = [
-        hit
-        for hit in some
-        if hit.stage is not Stage.SHADOW or hit.rule.kind is ListKind.ALLOW
-    ]
+    lit = [hit for hit in some if hit.stage is not Stage.SHADOW or hit.rule.kind is ListKind.ALLOW]
     assert judge(*some, **case).verdict is judge(*lit, **case).verdict
 
 

@@ -7,22 +7,27 @@ answered, in every process, without a polling interval and without a rebuild.
 
 import shutil
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, select
 
 from tocsin.lists.rules import Rules
 from tocsin.matching.index import Index, Matches
-from tocsin.model import PDQ_RADIUS, Codes, ListRule, Signal, SignalType
+from tocsin.model import CODE_BYTES, PDQ_RADIUS, Codes, ListRule, Signal, SignalType
 from tocsin.recording import tables
 from tocsin.recording.store import Store
 
 MERGE_PAUSE_S = 0.5
 """How long the merge thread rests between two looks at the indices."""
+
+_SIGNAL = tables.signals.c
+COLUMNS = (_SIGNAL.id, _SIGNAL.list_id, _SIGNAL.type, _SIGNAL.value, _SIGNAL.removed)
+"""What an index needs of a signal."""
 
 _Key = tuple[int, SignalType]
 
@@ -117,7 +122,7 @@ class Indices:
             else:
                 signal = tables.signals.c
                 later = (signal.revision > self._revision) & (signal.revision <= target)
-                query = select(tables.signals).where(later).order_by(signal.id)
+                query = select(*COLUMNS).where(later).order_by(signal.id)
                 self._apply(connection.execute(query), target)
         self._rules = rules
         self._revision = target
@@ -132,7 +137,7 @@ class Indices:
             ).scalars()
             for type_ in [SignalType(one) for one in types]:
                 index = self._index((rule.id, type_), target)
-                query = select(tables.signals).where(
+                query = select(*COLUMNS).where(
                     signal.list_id == rule.id,
                     signal.type == type_.value,
                     signal.revision > index.persisted_revision,
@@ -142,7 +147,7 @@ class Indices:
                 self._apply(found, target)
         self._drop_strangers({str(rule.id) for rule in rules})
 
-    def _apply(self, rows: Iterable[Row[tuple[object, ...]]], target: int) -> None:
+    def _apply(self, rows: Iterable[Sequence[Any]], target: int) -> None:
         for key, (keys, codes, removed) in grouped(rows).items():
             self._index(key, target).apply(revision=target, keys=keys, codes=codes, removed=removed)
 
@@ -177,23 +182,31 @@ class Indices:
 
 
 def grouped(
-    rows: Iterable[Row[tuple[object, ...]]],
+    rows: Iterable[Sequence[Any]],
 ) -> dict[_Key, tuple[NDArray[np.int64], Codes, NDArray[np.int64]]]:
-    """Sort rows of `signal` by list and type: keys and codes to add, and keys to remove."""
-    added: dict[_Key, list[tuple[int, bytes]]] = {}
-    removed: dict[_Key, list[int]] = {}
-    for row in rows:
-        key = (row.list_id, SignalType(row.type))
-        added.setdefault(key, [])
-        if row.removed:
-            removed.setdefault(key, []).append(row.id)
+    """Sort rows of `COLUMNS` by list and type: keys and codes to add, and keys to remove."""
+    added: dict[tuple[int, str], list[tuple[int, bytes]]] = {}
+    removed: dict[tuple[int, str], list[int]] = {}
+    for number, list_id, type_, value, gone in rows:
+        key = (list_id, type_)
+        if key not in added:
+            added[key] = []
+        if gone:
+            removed.setdefault(key, []).append(number)
         else:
-            added[key].append((row.id, Signal(key[1], row.value).code))
+            added[key].append((number, value))
     return {
-        key: (
+        (list_id, SignalType(type_)): (
             np.array([number for number, _ in pairs], dtype=np.int64),
-            np.frombuffer(b"".join(code for _, code in pairs), dtype=np.uint8).reshape(-1, 32),
-            np.array(removed.get(key, []), dtype=np.int64),
+            _codes(SignalType(type_), [value for _, value in pairs]),
+            np.array(removed.get((list_id, type_), []), dtype=np.int64),
         )
-        for key, pairs in added.items()
+        for (list_id, type_), pairs in added.items()
     }
+
+
+def _codes(type_: SignalType, values: list[bytes]) -> Codes:
+    # A hash that has the length of a code is its own code: nearly all, and millions at a time.
+    whole = type_ is not SignalType.URL and all(len(one) == CODE_BYTES for one in values)
+    codes = values if whole else [Signal(type_, one).code for one in values]
+    return np.frombuffer(b"".join(codes), dtype=np.uint8).reshape(-1, CODE_BYTES)

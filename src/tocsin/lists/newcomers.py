@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from tocsin.lists.indices import grouped
+from tocsin.lists.indices import COLUMNS, grouped
 from tocsin.lists.rules import Rules
 from tocsin.matching.index import Index, Matches
 from tocsin.model import PDQ_RADIUS, Codes, ListRule, SignalType
@@ -22,7 +22,7 @@ class Newcomers:
         self.rules = rules.all()
         self._until = until
         signal = tables.signals.c
-        query = select(tables.signals).where(
+        query = select(*COLUMNS).where(
             signal.revision > since, signal.revision <= until, signal.removed.is_(False)
         )
         self._open: dict[tuple[int, SignalType], Index] = {}

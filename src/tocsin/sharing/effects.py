@@ -256,7 +256,7 @@ def _listing(told: Told, said: Assert, role: str) -> Listing:
         issuer=told.issuer,
         key=told.envelope.key_id,
         role=role,
-        signals=tuple({(one.type, one.value): one for one in map(_signal, said.signals)}.values()),
+        signals=_signals(said),
         labels=known_labels(said),
         expires_at=None if said.expires_at is None else when(said.expires_at),
         received_at=told.envelope.received_at,
@@ -267,6 +267,13 @@ def _listing(told: Told, said: Assert, role: str) -> Listing:
 def known_labels(said: Assert) -> tuple[str, ...]:
     """Return the labels that this version knows: a later vocabulary may have more."""
     return tuple(dict.fromkeys(one for one in said.labels if one in LABELS)) if said.labels else ()
+
+
+def _signals(said: Assert) -> tuple[Signal, ...]:
+    """Return the signals in the form that is listed, each once. Raises InvalidInput."""
+    if len(said.signals) == 1:
+        return (_signal(said.signals[0]),)
+    return tuple({(one.type, one.value): one for one in map(_signal, said.signals)}.values())
 
 
 def _signal(said: SignalSaid) -> Signal:

@@ -16,7 +16,7 @@ from tocsin.entries import statements
 from tocsin.entries.invitation import Invitation
 from tocsin.entries.register import Register
 from tocsin.entries.statements import View
-from tocsin.errors import Conflict, InvalidInput, NotFound
+from tocsin.errors import Conflict, InvalidInput, NotFound, UnsafeAddress
 from tocsin.model import ListKind, Verdict
 from tocsin.recording import shared, tables
 from tocsin.recording.events import Event, Tag
@@ -115,6 +115,7 @@ class Following:
         self._checkers = partial(Checkers, processes)
         self._feedback = Feedback(store)
         self._lines: dict[int, Line] = {}
+        self._barred: dict[int, str] = {}
         self._started = False
 
     def start(self) -> None:
@@ -409,6 +410,10 @@ class Following:
                 found.append(f"the exchange {name} is frozen: {one.frozen}")
             elif one.health is not None and one.health.standing is Standing.UNREACHABLE:
                 found.append(f"the exchange {name} is not reached: {one.health.error}")
+            elif one.followed.id in self._barred:
+                found.append(f"the exchange {name} is not reached: {self._barred[one.followed.id]}")
+            if one.refused:
+                found.append(f"the exchange {name} refused {one.refused} of our statements")
             if one.unwitnessed:
                 found.append(f"the exchange {name} lacks its quorum of witnesses")
             if one.suspect:
@@ -486,7 +491,12 @@ class Following:
         if not self._started or followed.id in self._lines:
             return
         key = self._keys.read(followed.name)
-        place = self._connect(followed, key)
+        try:
+            place = self._connect(followed, key)
+        except UnsafeAddress as error:
+            # Its lists go on as they are: one exchange must not keep a node from starting.
+            self._barred[followed.id] = str(error)
+            return
         publisher = None
         if key is not None and followed.member:
             publisher = Publisher(self._store, place, followed, key, self._clock)

@@ -5,8 +5,9 @@ import pytest
 from exchanges import ORIGIN, URL, an_item
 from shares import policy_of
 from tocsin.entries.statements import Erase, GroupSaid, Opinion, Retract, Supersede
-from tocsin.errors import Conflict, InvalidInput, NotFound
+from tocsin.errors import Conflict, InvalidInput, NotFound, UnsafeAddress
 from tocsin.model import ListKind, Stage, Verdict
+from tocsin.sharing.following import Following
 
 
 def listed(items, name="hub"):
@@ -153,3 +154,16 @@ def test_two_exchanges_never_have_one_name(following, running):
 def test_a_policy_that_does_not_name_the_log_is_refused(following, policy):
     with pytest.raises(InvalidInput):
         following.add("other", origin=ORIGIN, url=URL, policy=policy, actor="cli")
+
+
+def test_an_exchange_at_an_address_that_is_not_allowed_does_not_keep_a_node_from_starting(
+    store, running, trust, tmp_path, following
+):
+    def refuse(*_):
+        raise UnsafeAddress("an exchange is reached by https")
+
+    more = {"connect": refuse, "changed": lambda: None, "processes": 1}
+    other = Following(store, trust, running.clock, tmp_path / "keys", **more)
+    other.start()
+    assert "is not reached: an exchange is reached by https" in other.problems()[0]
+    other.close()
