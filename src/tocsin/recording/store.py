@@ -302,6 +302,8 @@ def _configure_sqlite(connection: DBAPIConnection, entry: ConnectionPoolEntry) -
     for pragma in (
         f"busy_timeout = {_BUSY_MS}",
         "journal_mode = WAL",
+        # In pages: with SQLite's 1,000 a large import writes the same pages back many times.
+        "wal_autocheckpoint = 20000",
         "synchronous = FULL",
         "foreign_keys = ON",
         # What is erased must not stay in the free space of pages.
