@@ -9,6 +9,7 @@ Nothing is pickled.
 """
 
 import contextlib
+import os
 import queue
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from tocsin.sharing.verifying import Batch, check
 FEW = 64
 """Entries that are checked at once here: asking another process is not worth it."""
 
+NICE = 5
 _COUNT_BYTES = 4
 _KEY_BYTES = 32
 
@@ -151,4 +153,6 @@ def _end(process: Process) -> None:
 
 
 if __name__ == "__main__":
+    # The one who writes what was checked must not wait for those who check ahead of it.
+    os.nice(NICE)
     serve(sys.stdin.buffer, sys.stdout.buffer)

@@ -27,7 +27,7 @@ from tocsin.sharing.replaying import Checked, joined
 from tocsin.sharing.verifying import check
 from tocsin.sharing.view import View, edge_of
 
-PAGES_TOGETHER = 4
+PAGES_TOGETHER = 2
 """Pages of a catch-up in one transaction: hashes lie all over the database's index of signals, so
 the fewer transactions, the fewer times each of its leaves is written."""
 
