@@ -1,7 +1,7 @@
 """What the commands of a member share: its exchanges, and how it says something there."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -57,7 +57,8 @@ def put(
     following: Following, name: str, said: Statement, as_json: bool, *, urgent: bool = False
 ) -> int:
     """Publish one statement, say its index, and return it. Raises as `Publisher.publish`."""
-    index = following.publisher(name).publish(said, urgent=urgent)
+    with closing(following.publisher(name)) as publisher:
+        index = publisher.publish(said, urgent=urgent)
     if as_json:
         say_json({"index": index, "type": said.type})
     else:

@@ -3,6 +3,8 @@
 import json
 import re
 import sys
+from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,7 +15,7 @@ import typer
 from tocsin.app import Node, connect, enter
 from tocsin.cli.exchanges import At, open_following
 from tocsin.cli.node import fold, open_node
-from tocsin.cli.options import ACTOR, AsJson, Data
+from tocsin.cli.options import ACTOR, AsJson, Data, given
 from tocsin.cli.output import counted, say, say_json
 from tocsin.cli.tables import progress, show_table
 from tocsin.entries.invitation import Invitation
@@ -39,12 +41,14 @@ def follow(
         typer.Option(metavar="FILE", help="Logs and witnesses you trust (C2SP tlog-policy)."),
     ] = None,
     verdict: Annotated[
-        Verdict, typer.Option(help="For what looks like an enforced item.")
-    ] = Verdict.HOLD,
+        Verdict | None, typer.Option(help="For what looks like an enforced item; else hold.")
+    ] = None,
     exact_verdict: Annotated[
-        Verdict, typer.Option(help="For what is an enforced item, bit for bit.")
-    ] = Verdict.HOLD,
-    allow: Annotated[bool, typer.Option("--allow", help="Take its allow lists too.")] = False,
+        Verdict | None, typer.Option(help="For what is an enforced item, bit for bit; else hold.")
+    ] = None,
+    allow: Annotated[
+        bool | None, typer.Option("--allow/--no-allow", help="Take its allow lists too.")
+    ] = None,
     rule: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Who may assert what, as JSON."),
@@ -73,19 +77,24 @@ def follow(
       tocsin follow 'https://exchange.example/join#key=…'
       tocsin follow invitation.txt --name gifct
       tocsin follow gifct --activate
+      tocsin follow gifct --exact-verdict refuse
       tocsin follow https://exchange.example --policy trusted.txt
     """
-    terms = Terms(
+    terms = given(
         verdict=verdict,
         exact_verdict=exact_verdict,
         allow=allow,
-        rule={} if rule is None else _read_rule(rule),
+        rule=None if rule is None else _read_rule(rule),
     )
     with open_node(data, merge=True) as node:
         following = node.following
         known = {one.name for one in following.all()}
         if target not in known:
-            target = _begin(node, target, name, policy, terms, as_json)
+            target = _begin(node, target, name, policy, Terms(**terms), as_json)
+        elif terms:
+            present = following.get(target).terms
+            following.change_terms(target, replace(present, **terms), actor=ACTOR)
+            node.standing.review(everything=True)
         if resume:
             following.resume(target, actor=ACTOR)
         if replay:
@@ -139,7 +148,8 @@ def sync(
         for one in names or [one.name for one in node.following.all()]:
             _catch_up(node.following, one)
             if node.following.get(one).member:
-                node.following.publisher(one).send()
+                with closing(node.following.publisher(one)) as publisher:
+                    publisher.send()
         fold(node)
         for status in node.following.status():
             if as_json:
@@ -185,7 +195,8 @@ def _follow_as_stranger(
             f"{url[:80]!r} is no invitation and no exchange that is followed",
             advice="Following as a stranger takes --policy with the log's key.",
         )
-    about = connect(node.settings, url).about()
+    with closing(connect(node.settings, url)) as remote:
+        about = remote.about()
     chosen = name or _named(about.origin)
     node.following.add(
         chosen, origin=about.origin, url=url, policy=policy.read_text(), actor=ACTOR, terms=terms

@@ -1,6 +1,7 @@
 """`tocsin publish`, `opine`, `retract`, `supersede`, `erase`: what a member says at an exchange."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -110,8 +111,10 @@ def publish(
     )
     if not signals and not files:
         raise InvalidInput("there is nothing to publish", advice="Name a file, a hash or a link.")
-    with open_node(data, merge=False) as node:
-        publisher = node.following.publisher(name)
+    with (
+        open_node(data, merge=False) as node,
+        closing(node.following.publisher(name)) as publisher,
+    ):
         work = partial(read_item, node.decoder, limit_bytes=node.settings.max_upload_bytes)
         for source, found in _items(signals, files or (), work, node.settings.children):
             said = made(Assert, signals=_said(found), own_media=source != "given", **terms)

@@ -182,18 +182,20 @@ class Follower:
         with self._checkers() as checkers:
             pages = catch_up(self._place, view, tree, checkers)
             finish = _nothing
-            for checked in joined(pages, PAGES_TOGETHER):
-                # While the last page is written, this one is judged.
-                page = view.page(checked, self._clock())
-                finish()
-                finish = self._keeper.begin(view.followed, page)
-                progress(view.size, tree.size)
-                if _rejoins(page):
+            try:
+                for checked in joined(pages, PAGES_TOGETHER):
+                    # While the last page is written, this one is judged.
+                    page = view.page(checked, self._clock())
                     finish()
-                    finish = _nothing
-                    if self._consider(view, page):
-                        return
-            finish()
+                    finish = self._keeper.begin(view.followed, page)
+                    progress(view.size, tree.size)
+                    if _rejoins(page):
+                        finish()
+                        if self._consider(view, page):
+                            return
+            finally:
+                # What was begun is finished whatever comes between, or an erasure would stay open.
+                finish()
         view.edge = edge_of(tree, view.size)
 
     def _apply(self, view: View, page: Page, signed: SignedCheckpoint | None) -> None:

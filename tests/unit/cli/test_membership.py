@@ -224,3 +224,12 @@ def test_the_status_of_one_exchange_is_for_people(members):
     out = members.type("alice", "status", "hub").out
     assert "exchange.example/log" in out
     assert "hub" in members.type("alice", "status").out
+
+
+def test_terms_are_changed_by_following_again_and_the_others_stay(members):
+    link = members.invite("hugo")
+    members.say("hugo", "follow", link, "--name", "hub", "--activate", "--verdict", "limit")
+    members.publish("alice", "--sha256", "1f" * 32)
+    members.say("hugo", "follow", "hub", "--exact-verdict", "refuse")
+    (rule,) = [one for one in members.say("hugo", "lists", "show") if one["name"] == "hub"]
+    assert (rule["verdict"], rule["exact_verdict"]) == ("limit", "refuse")
