@@ -2,7 +2,9 @@
 
 import base64
 import os
+import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -16,7 +18,7 @@ from tocsin.entries import statements
 from tocsin.entries.invitation import Invitation
 from tocsin.entries.register import Register
 from tocsin.entries.statements import View
-from tocsin.errors import Conflict, InvalidInput, NotFound, UnsafeAddress
+from tocsin.errors import Conflict, InvalidInput, NotFound, TocsinError, UnsafeAddress
 from tocsin.model import ListKind, Verdict
 from tocsin.recording import shared, tables
 from tocsin.recording.events import Event, Tag
@@ -34,6 +36,9 @@ from tocsin.sharing.publishing import Publisher
 from tocsin.sharing.replaying import Fault
 from tocsin.sharing.settings import NAME, Followed, Terms, parse_policy
 from tocsin.sharing.trusting import Trust
+
+LOOK_S = 2.0
+"""How soon a node that serves notices what a command changed about the exchanges it follows."""
 
 Connect = Callable[[Followed, Ed25519PrivateKey | None], Place]
 """Opens the way to an exchange, as the member whose key is given."""
@@ -114,22 +119,31 @@ class Following:
         self._keeper = Keeper(store, trust, clock, changed)
         self._checkers = partial(Checkers, processes)
         self._feedback = Feedback(store)
+        self._aligning = threading.RLock()
+        # Changed under _aligning alone: the lines, on which terms each was begun, and why some
+        # exchanges have none.
         self._lines: dict[int, Line] = {}
+        self._begun: dict[int, Followed] = {}
         self._barred: dict[int, str] = {}
+        self._closing = threading.Event()
+        self._watcher = threading.Thread(target=self._watch, name="following", daemon=True)
         self._started = False
 
     def start(self) -> None:
         """Follow every exchange, in threads."""
         self._started = True
-        for followed in self.all():
-            self._begin(followed)
+        self._align()
+        self._watcher.start()
 
     def close(self) -> None:
         """Stop following. May be called twice."""
-        self._started = False
-        lines, self._lines = self._lines, {}
-        for line in lines.values():
-            line.close()
+        self._closing.set()
+        if self._watcher.is_alive():
+            self._watcher.join()
+        with self._aligning:
+            self._started = False
+            for exchange_id in list(self._lines):
+                self._end(exchange_id)
 
     def add(
         self,
@@ -195,9 +209,7 @@ class Following:
     def remove(self, name: str, *, actor: str) -> None:
         """Follow an exchange no more, and take its items off the lists. Raises NotFound."""
         followed = self.get(name)
-        line = self._lines.pop(followed.id, None)
-        if line is not None:
-            line.close()
+        self._end(followed.id)
         self._store.write(lambda one: self._remove(one, followed, actor)).result()
         self._keys.drop(name)
         self._changed()
@@ -490,6 +502,7 @@ class Following:
     def _begin(self, followed: Followed) -> None:
         if not self._started or followed.id in self._lines:
             return
+        self._begun[followed.id] = replace(followed, round=0)
         key = self._keys.read(followed.name)
         try:
             place = self._connect(followed, key)
@@ -506,10 +519,39 @@ class Following:
 
     def _restart_line(self, followed: Followed) -> None:
         """Have a line start from what is stored now."""
-        line = self._lines.pop(followed.id, None)
+        with self._aligning:
+            if followed.id in self._lines:
+                self._end(followed.id)
+                self._begin(self.get(followed.name))
+
+    def _end(self, exchange_id: int) -> None:
+        with self._aligning:
+            line = self._lines.pop(exchange_id, None)
+            self._begun.pop(exchange_id, None)
+            self._barred.pop(exchange_id, None)
         if line is not None:
             line.close()
-            self._begin(self.get(followed.name))
+
+    def _align(self) -> None:
+        """Begin what is to be followed, end what is not, on the terms of now. Raises Unavailable.
+
+        A command in another process may have changed any of it.
+        """
+        present = {one.id: one for one in self.all()}
+        with self._aligning:
+            for exchange_id, begun in list(self._begun.items()):
+                now = present.get(exchange_id)
+                if now is None or replace(now, round=0) != begun:
+                    self._end(exchange_id)
+            for followed in present.values():
+                if followed.id not in self._begun:
+                    self._begin(followed)
+
+    def _watch(self) -> None:
+        """Top loop of the watcher: what cannot be read now is read next time."""
+        while not self._closing.wait(LOOK_S):
+            with suppress(TocsinError):
+                self._align()
 
     def _follower(self, followed: Followed, place: Place) -> Follower:
         return Follower(self._store, self._keeper, place, followed.id, self._clock, self._checkers)
