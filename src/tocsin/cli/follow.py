@@ -16,11 +16,12 @@ from tocsin.app import Node, connect, enter
 from tocsin.cli.exchanges import At, open_following
 from tocsin.cli.node import fold, open_node
 from tocsin.cli.options import ACTOR, AsJson, Data, given
-from tocsin.cli.output import counted, say, say_json
+from tocsin.cli.output import counted, say, say_json, warn
 from tocsin.cli.tables import progress, show_table
 from tocsin.entries.invitation import Invitation
-from tocsin.errors import InvalidInput
+from tocsin.errors import Conflict, InvalidInput
 from tocsin.model import Verdict
+from tocsin.sharing.follower import Frozen
 from tocsin.sharing.following import Following
 from tocsin.sharing.preview import Preview
 from tocsin.sharing.settings import Terms
@@ -205,8 +206,13 @@ def _follow_as_stranger(
 
 
 def _catch_up(following: Following, name: str) -> None:
-    with progress(f"verifying {name}", "entries") as show:
-        following.catch_up(name, show)
+    try:
+        with progress(f"verifying {name}", "entries") as show:
+            following.catch_up(name, show)
+    except Frozen:
+        raise
+    except Conflict:
+        warn(f"{name} is being read by a node that serves; what follows is as far as it came")
 
 
 def _read_rule(path: Path) -> dict[str, Any]:
