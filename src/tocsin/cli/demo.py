@@ -3,7 +3,6 @@
 import json
 import os
 import shlex
-import signal
 import sys
 import tempfile
 import time
@@ -27,7 +26,7 @@ from tocsin.decoding.sandbox import Sandbox
 
 LIST = "sample"
 START_S = 60
-STOP_S = 30
+PAUSE_S = 1
 
 
 def demo(
@@ -126,9 +125,12 @@ def _say_what_next(address: str, token: str, path: Path, data: Path) -> None:
 
 
 def _wait_for_ctrl_c() -> None:
-    say("\nCtrl-C stops the node.")
-    flush()
+    # The invitation stands inside the block: who reads it may answer before the next line runs. And
+    # no `signal.pause`, which would sleep through a Ctrl-C that came just before it.
     try:
-        signal.pause()
+        say("\nCtrl-C stops the node.")
+        flush()
+        while True:
+            time.sleep(PAUSE_S)
     except KeyboardInterrupt:
         say("\nstopped")
