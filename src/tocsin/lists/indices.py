@@ -7,10 +7,11 @@ answered, in every process, without a polling interval and without a rebuild.
 
 import shutil
 import threading
+import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,9 @@ from tocsin.recording.store import Store
 
 MERGE_PAUSE_S = 0.5
 """How long the merge thread rests between two looks at the indices."""
+
+ERASING_REST = 20
+"""How many times as long as a merge for erased codes took the next one waits."""
 
 _SIGNAL = tables.signals.c
 COLUMNS = (_SIGNAL.id, _SIGNAL.list_id, _SIGNAL.type, _SIGNAL.value, _SIGNAL.removed)
@@ -44,6 +48,7 @@ class Indices:
         self._open: dict[_Key, Index] = {}
         self._rules: tuple[ListRule, ...] = ()
         self._revision = -1
+        self._rested_at = 0.0
         self._closing = threading.Event()
         self.damage: tuple[str, ...] = ()
         self.refresh()
@@ -98,10 +103,18 @@ class Indices:
         }
 
     def merge(self) -> None:
-        """Fold every tail that is long enough into a segment file."""
+        """Fold every tail that is long enough into a segment file; take erased codes off the disk.
+
+        The latter writes a large segment anew for a single row, so it rests in proportion.
+        """
         for index in list(self._open.values()):
+            began = time.monotonic()
             if index.needs_merge:
                 index.merge()
+            elif index.erasing and began >= self._rested_at:
+                index.merge()
+                ended = time.monotonic()
+                self._rested_at = ended + ERASING_REST * (ended - began)
 
     def close(self) -> None:
         """Stop merging and let go of the files. What was not merged is in the database."""
@@ -148,8 +161,8 @@ class Indices:
         self._drop_strangers({str(rule.id) for rule in rules})
 
     def _apply(self, rows: Iterable[Sequence[Any]], target: int) -> None:
-        for key, (keys, codes, removed) in grouped(rows).items():
-            self._index(key, target).apply(revision=target, keys=keys, codes=codes, removed=removed)
+        for key, change in grouped(rows).items():
+            self._index(key, target).apply(revision=target, **change)
 
     def _index(self, key: _Key, target: int) -> Index:
         if key not in self._open:
@@ -181,28 +194,42 @@ class Indices:
             self.merge()
 
 
-def grouped(
-    rows: Iterable[Sequence[Any]],
-) -> dict[_Key, tuple[NDArray[np.int64], Codes, NDArray[np.int64]]]:
-    """Sort rows of `COLUMNS` by list and type: keys and codes to add, and keys to remove."""
+class Change(TypedDict):
+    """What changed in one index, as `Index.apply` takes it."""
+
+    keys: NDArray[np.int64]
+    codes: Codes
+    removed: NDArray[np.int64]
+    erased: NDArray[np.int64]
+
+
+def grouped(rows: Iterable[Sequence[Any]]) -> dict[_Key, Change]:
+    """Sort rows of `COLUMNS` by list and type: what to add, to remove and to erase."""
     added: dict[tuple[int, str], list[tuple[int, bytes]]] = {}
-    removed: dict[tuple[int, str], list[int]] = {}
+    removed: dict[tuple[int, str], list[tuple[int, bytes]]] = {}
     for number, list_id, type_, value, gone in rows:
         key = (list_id, type_)
         if key not in added:
             added[key] = []
+            removed[key] = []
         if gone:
-            removed.setdefault(key, []).append(number)
+            removed[key].append((number, value))
         else:
             added[key].append((number, value))
     return {
-        (list_id, SignalType(type_)): (
-            np.array([number for number, _ in pairs], dtype=np.int64),
-            _codes(SignalType(type_), [value for _, value in pairs]),
-            np.array(removed.get((list_id, type_), []), dtype=np.int64),
+        (list_id, SignalType(type_)): Change(
+            keys=_numbers(number for number, _ in pairs),
+            codes=_codes(SignalType(type_), [value for _, value in pairs]),
+            removed=_numbers(number for number, _ in removed[list_id, type_]),
+            # Whoever erases an item overwrites what its signals were.
+            erased=_numbers(number for number, value in removed[list_id, type_] if not value),
         )
         for (list_id, type_), pairs in added.items()
     }
+
+
+def _numbers(values: Iterable[int]) -> NDArray[np.int64]:
+    return np.array(list(values), dtype=np.int64)
 
 
 def _codes(type_: SignalType, values: list[bytes]) -> Codes:

@@ -16,6 +16,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -25,7 +26,7 @@ from sqlalchemy import Connection, func, insert, select, update
 
 from tocsin.deciding import decide
 from tocsin.errors import TocsinError
-from tocsin.lists.newcomers import Newcomers, changed
+from tocsin.lists.newcomers import Newcomers
 from tocsin.lists.recognising import Recogniser
 from tocsin.lists.rules import Rules
 from tocsin.model import (
@@ -155,7 +156,10 @@ class Lookback:
             found: list[Screening] = []
             total = self._seen()
             if total:
-                with changed(self._store, self._rules, since, until) as newcomers:
+                many = total >= CHUNK
+                with closing(
+                    Newcomers(self._store, self._rules, since, until, many=many)
+                ) as newcomers:
                     if len(newcomers):
                         yield from self._search(newcomers, found, since, total)
             if not self._closing.is_set():
@@ -180,7 +184,7 @@ class Lookback:
         looks once more. What both find is stored once. Raises Unavailable.
         """
         since, until = min(one.revision for one in screenings), self._store.revision()
-        with changed(self._store, self._rules, since, until) as newcomers:
+        with closing(Newcomers(self._store, self._rules, since, until)) as newcomers:
             if not len(newcomers):
                 return
             recogniser = Recogniser(self._store, newcomers, self._clock)
@@ -200,8 +204,6 @@ class Lookback:
         recogniser = Recogniser(self._store, newcomers, self._clock)
         breaker, seen = self._breaker(), tables.seen.c
         done = after = 0
-        if total >= CHUNK:
-            newcomers.fold()
         yield Progress(0, total, 0)
         while True:
             query = select(tables.seen).where(seen.id > after).order_by(seen.id).limit(CHUNK)

@@ -1,8 +1,6 @@
 """The newest signals alone: what a look-back searches, in an index of its own for as long."""
 
 import tempfile
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from pathlib import Path
 
 from sqlalchemy import select
@@ -16,9 +14,15 @@ from tocsin.recording.store import Store
 
 
 class Newcomers:
-    """The signals that changed after one revision, up to another, by list and type."""
+    """The signals that changed after one revision, up to another, by list and type.
 
-    def __init__(self, store: Store, rules: Rules, folder: Path, since: int, until: int) -> None:
+    Nothing of them has a name on the disk once they are there, so that no crash leaves them behind.
+    """
+
+    def __init__(
+        self, store: Store, rules: Rules, since: int, until: int, *, many: bool = False
+    ) -> None:
+        """Read them. `many` searches will follow: lay them out for that. Raises Unavailable."""
         self.rules = rules.all()
         self._until = until
         signal = tables.signals.c
@@ -26,11 +30,16 @@ class Newcomers:
             signal.revision > since, signal.revision <= until, signal.removed.is_(False)
         )
         self._open: dict[tuple[int, SignalType], Index] = {}
-        with store.read() as connection:
-            for key, (keys, codes, removed) in grouped(connection.execute(query)).items():
+        with (
+            tempfile.TemporaryDirectory(prefix="tocsin-lookback-") as folder,
+            store.read() as connection,
+        ):
+            for key, change in grouped(connection.execute(query)).items():
                 radius = PDQ_RADIUS if key[1].perceptual else 0
-                index = Index.open(folder / f"{key[0]}-{key[1]}", radius=radius, writer=True)
-                index.apply(revision=until, keys=keys, codes=codes, removed=removed)
+                index = Index.open(Path(folder, f"{key[0]}-{key[1]}"), radius=radius, writer=True)
+                index.apply(revision=until, **change)
+                if many and index.needs_merge:
+                    index.merge()
                 self._open[key] = index
 
     def __len__(self) -> int:
@@ -48,23 +57,7 @@ class Newcomers:
         """Search the new signals of a list."""
         return self._open[rule.id, type].search(codes, radius=rule.radius if type.perceptual else 0)
 
-    def fold(self) -> None:
-        """Lay many signals out for many searches; for few searches it is not worth it."""
-        for index in self._open.values():
-            if index.needs_merge:
-                index.merge()
-
     def close(self) -> None:
         """Let go of the files."""
         for index in self._open.values():
             index.close()
-
-
-@contextmanager
-def changed(store: Store, rules: Rules, since: int, until: int) -> Iterator[Newcomers]:
-    """Hold the signals that changed after `since`, up to `until`. Raises Unavailable."""
-    with (
-        tempfile.TemporaryDirectory(prefix="tocsin-lookback-") as folder,
-        closing(Newcomers(store, rules, Path(folder), since, until)) as newcomers,
-    ):
-        yield newcomers

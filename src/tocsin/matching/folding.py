@@ -1,6 +1,6 @@
 """Which segments a merge folds into the new one: pure, and the only place that decides it."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from tocsin.matching.segment import Segment
 
@@ -20,9 +20,14 @@ def crowded(segment: Segment) -> bool:
     return segment.buried > max(_DEAD_SHARE * len(segment), _FEWEST_DEAD)
 
 
-def chosen(segments: Iterable[Segment], added: int) -> tuple[Segment, ...]:
-    """The segments to fold together with `added` new rows: crowded ones, and small beside them."""
-    folded = [segment for segment in segments if crowded(segment)]
+def chosen(
+    segments: Iterable[Segment], added: int, *, due: Collection[Segment] = ()
+) -> tuple[Segment, ...]:
+    """The segments to fold together with `added` new rows: crowded ones, and small beside them.
+
+    Those that are `due` are folded whatever their size.
+    """
+    folded = [segment for segment in segments if segment in due or crowded(segment)]
     total = added + sum(segment.living for segment in folded)
     others = [segment for segment in segments if segment not in folded]
     for segment in sorted(others, key=len):

@@ -28,6 +28,8 @@ _MERGE_ROWS = 8192
 _FEW_CHANGES = 8
 """Changes that a merge may catch up with while it holds the lock."""
 
+_NO_KEYS = np.empty(0, np.int64)
+
 
 @dataclass(frozen=True, slots=True)
 class Matches:
@@ -67,6 +69,7 @@ class _Change:
     keys: NDArray[np.int64]
     codes: Codes
     removed: NDArray[np.int64]
+    erased: NDArray[np.int64]
 
     @property
     def rows(self) -> int:
@@ -134,16 +137,25 @@ class Index:
         return self._state.revision
 
     def apply(
-        self, *, revision: int, keys: NDArray[np.int64], codes: Codes, removed: NDArray[np.int64]
+        self,
+        *,
+        revision: int,
+        keys: NDArray[np.int64],
+        codes: Codes,
+        removed: NDArray[np.int64],
+        erased: NDArray[np.int64] = _NO_KEYS,
     ) -> None:
         """Add and remove; on return the added are found and the removed are not.
+
+        The codes of those in `removed` that are `erased` as well leave the disk with the next merge
+        (see `erasing`), those of the others when a merge comes by.
 
         All changes up to `revision` come in this call; at a revision that is in already it does
         nothing. A key that is there already is left as it is. A key in both arrays is removed.
         Kept in memory: after a restart apply again what came after `persisted_revision`. Raises
         InvalidInput.
         """
-        change = _checked_change(revision, keys, codes, removed)
+        change = _checked_change(revision, keys, codes, removed, erased)
         with self._lock:
             if revision > self._state.revision:
                 self._state = _applied(self._state, [change])
@@ -169,6 +181,11 @@ class Index:
         """Whether it is time to call `merge`."""
         due = self._unmerged >= _MERGE_ROWS or any(map(crowded, self._state.segments))
         return self.writer and due
+
+    @property
+    def erasing(self) -> bool:
+        """Whether codes were erased that only a merge takes off the disk."""
+        return self.writer and any(change.erased.size for change in self._changes)
 
     def merge(self) -> bool:
         """Write what is only in memory into a segment, with the segments worth folding into it.
@@ -215,8 +232,12 @@ class Index:
     def _merge(self) -> bool:
         # Rows may die while this runs, at revisions after the state's. To drop such a row early is
         # harmless: whoever starts from this manifest applies its removal, or its return, again.
-        state = self._state
-        folded = chosen(state.segments, state.tail.living)
+        with self._lock:
+            state, changes = self._state, tuple(self._changes)
+        # Codes are erased before the revision that says so is persisted: later nobody would ask.
+        gone = np.concatenate((_NO_KEYS, *(change.erased for change in changes)))
+        due = [segment for segment in state.segments if segment.holds(gone)]
+        folded = chosen(state.segments, state.tail.living, due=due)
         if state.revision == self.persisted_revision and not folded:
             return False
         parts: tuple[Part, ...] = (*folded, state.tail)
@@ -253,16 +274,22 @@ def _opened(contents: Contents) -> _State:
 
 
 def _checked_change(
-    revision: int, keys: NDArray[np.int64], codes: Codes, removed: NDArray[np.int64]
+    revision: int,
+    keys: NDArray[np.int64],
+    codes: Codes,
+    removed: NDArray[np.int64],
+    erased: NDArray[np.int64],
 ) -> _Change:
     """The arguments of `apply` with copies of the arrays, which stay the caller's."""
     _check_codes(codes)
-    for name, values in (("keys", keys), ("removed", removed)):
+    for name, values in (("keys", keys), ("removed", removed), ("erased", erased)):
         if values.ndim != 1 or values.dtype != np.int64 or values.min(initial=0) < 0:
             raise InvalidInput(f"{name} must be a row of int64 numbers that are not negative")
     if keys.size != len(codes):
         raise InvalidInput(f"{keys.size} keys for {len(codes)} codes")
-    return _Change(revision, keys.copy(), codes.copy(), removed.copy())
+    if not np.isin(erased, removed).all():
+        raise InvalidInput("only what is removed can be erased")
+    return _Change(revision, keys.copy(), codes.copy(), removed.copy(), erased.copy())
 
 
 def _check_codes(codes: Codes) -> None:

@@ -82,13 +82,17 @@ class Segment(Part):
 
     def rows_of(self, keys: NDArray[np.int64]) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
         """Which of the keys have a row that is not dead, and the numbers of those rows."""
-        offsets = keys - self.header.first_key
-        here = (offsets >= 0) & (offsets <= int(self._offsets[-1]))
-        wanted = offsets[here].astype(self._offsets.dtype)
+        here = (keys >= self.header.first_key) & (keys <= self.highest_key)
+        wanted = self._offsets_of(keys[here])
         rows = np.searchsorted(self._offsets, wanted)
         same = (self._offsets[rows] == wanted) & ~self.dead[rows]
         here[here] = same
         return here, rows[same]
+
+    def holds(self, keys: NDArray[np.int64]) -> bool:
+        """Whether any of the keys has a row in the file, dead or not."""
+        rows = np.searchsorted(self._offsets, offsets := self._offsets_of(keys))
+        return bool(np.any(self._offsets[rows] == offsets))
 
     def bury(self, keys: NDArray[np.int64]) -> None:
         """Mark the rows of these keys dead. Keys without a row here change nothing."""
@@ -138,6 +142,11 @@ class Segment(Part):
                 lines[chunk, 2:5] = [self._section(name).ctypes.data for name in names]
                 lines[chunk, 5] = widths[chunk]
         return Plan(lines, probes.flips, bits, layout.expected_ns(len(self), bits, radius))
+
+    def _offsets_of(self, keys: NDArray[np.int64]) -> NDArray[np.unsignedinteger]:
+        """How far from the first key those of the keys lie that are within the file's range."""
+        here = (keys >= self.header.first_key) & (keys <= self.highest_key)
+        return (keys[here] - self.header.first_key).astype(self._offsets.dtype)
 
     def _section(self, name: str) -> NDArray[np.uint8]:
         section = self._sections[name]

@@ -1,8 +1,11 @@
 """A signal added today finds yesterday's upload, once."""
 
+import tempfile
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from seen import remember
@@ -11,8 +14,9 @@ from tocsin.acting.planning import plan
 from tocsin.lists import lookback as module
 from tocsin.lists.items import ItemDraft
 from tocsin.lists.lookback import Lookback
+from tocsin.lists.newcomers import Newcomers
 from tocsin.matching.index import Index
-from tocsin.model import Stage
+from tocsin.model import SignalType, Stage
 from tocsin.recording.events import Tag
 from tocsin.recording.history import History
 from waiting import wait_until
@@ -114,8 +118,8 @@ def test_uploads_under_way_together_are_each_matched_by_what_came_after_them(
     second = remember(store, clock, 2, md5(1), md5(3))
     add(items, md5(3))
     lookback.again([first, second])
-    signals = {one.subject: [hit["signal"] for hit in one.body["hits"]] for one in found(store)}
-    assert signals == {first.upload.id: [md5(1).text], second.upload.id: [md5(3).text]}
+    named = {one.subject: [hit["item"] for hit in one.body["hits"]] for one in found(store)}
+    assert named == {first.upload.id: [1], second.upload.id: [2]}
 
 
 def test_what_is_found_bit_by_bit_and_at_once_is_stored_once(items, block, lookback, store, clock):
@@ -146,6 +150,21 @@ def test_many_new_signals_are_searched_in_files_of_their_own_and_found_the_same(
         1: 2,
         2: 2,
     }
+
+
+def test_the_new_signals_have_no_name_on_the_disk_while_they_are_searched(
+    items, block, store, rules, tmp_path, monkeypatch
+):
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    monkeypatch.setattr("tocsin.matching.index._MERGE_ROWS", 1)
+    add(items, *map(pdq, range(3)))
+    with closing(Newcomers(store, rules, 0, store.revision(), many=True)) as newcomers:
+        assert list(folder.iterdir()) == []
+        (rule,) = newcomers.rules
+        codes = np.frombuffer(pdq(1).value, np.uint8).reshape(1, 32)
+        assert newcomers.search(rule, SignalType.PDQ, codes).distance.tolist() == [0]
 
 
 def test_looking_back_leaves_no_file_open(items, block, lookback, store, clock):

@@ -32,6 +32,11 @@ def test_segments_of_about_the_same_size_are_folded():
     assert chosen([large, small], added=8192) == (small,)
 
 
+def test_what_is_due_is_folded_whatever_its_size():
+    due, large = Sized(1_000_000), Sized(1_000_000)
+    assert chosen([due, large], added=0, due=[due])[0] is due
+
+
 def test_folding_one_makes_the_next_worth_folding():
     sizes = [Sized(8192), Sized(40_000), Sized(200_000)]
     assert chosen(sizes, added=8192) == tuple(sizes)

@@ -269,3 +269,52 @@ def test_a_code_at_the_edge_of_every_chunk_is_found_through_each(tmp_path):
     for chunk in range(16):
         bits = {16 * each + i for each in range(16) for i in (14, 15)} - {16 * chunk + 14}
         assert (0, 31, 77) in found(index, flipped(codes[77], bits)[None], 31)
+
+
+def on_disk(folder, code):
+    """Whether the bytes of a code stand in any file of the folder."""
+    return any(code.tobytes() in path.read_bytes() for path in folder.iterdir())
+
+
+def test_what_is_erased_leaves_the_disk_with_the_next_merge_and_nothing_else_does(tmp_path):
+    codes = random_codes(20_000)
+    index = filled(tmp_path, codes)
+    change = {"keys": numbers(), "codes": NO_CODES, "removed": numbers(7, 9)}
+    index.apply(revision=2, **change, erased=numbers(7))
+    assert index.erasing
+    assert index.merge()
+    assert not index.erasing
+    assert [on_disk(tmp_path, codes[row]) for row in (7, 8)] == [False, True]
+    assert (len(index), index.stats().tombstones) == (19_998, 0)
+
+
+def test_a_code_removed_long_ago_can_still_be_erased(tmp_path):
+    codes = random_codes(20_000)
+    index = filled(tmp_path, codes)
+    change = {"keys": numbers(), "codes": NO_CODES, "removed": numbers(7)}
+    index.apply(revision=2, **change)
+    index.merge()
+    assert on_disk(tmp_path, codes[7])
+    index.apply(revision=3, **change, erased=numbers(7))
+    index.merge()
+    assert not on_disk(tmp_path, codes[7])
+
+
+def test_an_erasure_that_no_merge_followed_is_asked_for_again_after_a_restart(tmp_path):
+    codes = random_codes(20_000)
+    index = filled(tmp_path, codes)
+    change = {"keys": numbers(), "codes": NO_CODES, "removed": numbers(7), "erased": numbers(7)}
+    index.apply(revision=2, **change)
+    index.close()
+    again = Index.open(tmp_path, radius=31, writer=True)
+    assert (again.erasing, again.persisted_revision) == (False, 1)
+    again.apply(revision=2, **change)
+    assert again.erasing
+
+
+def test_only_what_is_removed_can_be_erased(tmp_path):
+    index = filled(tmp_path, random_codes(10))
+    with pytest.raises(InvalidInput):
+        index.apply(
+            revision=2, keys=numbers(), codes=NO_CODES, removed=numbers(), erased=numbers(1)
+        )
