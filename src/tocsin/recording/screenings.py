@@ -79,7 +79,7 @@ def body(screening: Screening, keep_name: bool) -> dict[str, Any]:
             {"code": reason.code, "text": reason.text, "list": reason.list}
             for reason in judgement.reasons
         ],
-        "hits": [hit_fields(hit) for hit in screening.hits],
+        "hits": [_kept(hit) for hit in screening.hits],
         "draw": judgement.draw,
         "revision": screening.revision,
         "views": len(screening.views),
@@ -89,8 +89,13 @@ def body(screening: Screening, keep_name: bool) -> dict[str, Any]:
     return fields | ({"name": screening.upload.name} if keep_name else {})
 
 
+def _kept(hit: Hit) -> dict[str, Any]:
+    """Return a hit for the record: it names the item, for a signal would outlive its erasure."""
+    return {name: value for name, value in hit_fields(hit).items() if name != "signal"}
+
+
 def hit_fields(hit: Hit) -> dict[str, Any]:
-    """Return a hit in the fields of the record, the API and the command line alike."""
+    """Return a hit in the fields of the API and the command line alike."""
     return {
         "signal": hit.signal.text,
         "type": hit.signal.type.value,
