@@ -4,11 +4,13 @@ Actors in tests are people: alice moderates, bob leads her team, charlie is outs
 a peer platform.
 """
 
+import shutil
+
 import pytest
 from hypothesis import settings
 
 from clocks import FakeClock
-from databases import Postgres, new_database, start_postgres
+from databases import Postgres, migrated_database, new_database, start_postgres
 from tocsin.recording.store import Store
 
 # Machines that run the tests are shared: how long an example takes says nothing.
@@ -32,13 +34,27 @@ def postgres(tmp_path_factory):
 @pytest.fixture(params=["sqlite", "postgresql"])
 def empty_store_url(request, tmp_path):
     """The URL of a database without any table."""
-    yield from _store_url(request, request.param, tmp_path, template="template1")
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'tocsin.db'}"
+    else:
+        yield from _database(request, new_database)
+
+
+@pytest.fixture(scope="session")
+def sqlite_file(tmp_path_factory):
+    """A database with all tables and nothing in them, to be copied: making one takes longer."""
+    path = tmp_path_factory.mktemp("template") / "tocsin.db"
+    Store(f"sqlite:///{path}").close()
+    return path
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def store_url(request, tmp_path):
     """The URL of a database that no other test uses."""
-    yield from _store_url(request, request.param, tmp_path)
+    if request.param == "sqlite":
+        yield _copied(request, tmp_path)
+    else:
+        yield from _database(request, migrated_database)
 
 
 @pytest.fixture
@@ -48,15 +64,15 @@ def store(store_url):
 
 
 @pytest.fixture
-def sqlite_store(tmp_path):
+def sqlite_store(request, tmp_path):
     """A store on SQLite, for what only that does."""
-    yield from _opened(f"sqlite:///{tmp_path / 'tocsin.db'}")
+    yield from _opened(_copied(request, tmp_path))
 
 
 @pytest.fixture
-def postgresql_url(request, tmp_path):
+def postgresql_url(request):
     """The URL of a PostgreSQL database, for what only that does."""
-    yield from _store_url(request, "postgresql", tmp_path)
+    yield from _database(request, migrated_database)
 
 
 @pytest.fixture
@@ -71,12 +87,14 @@ def _opened(url):
     store.close()
 
 
-def _store_url(request, kind, folder, template="tocsin"):
-    if kind == "sqlite":
-        yield f"sqlite:///{folder / 'tocsin.db'}"
-        return
+def _copied(request, folder):
+    shutil.copy(request.getfixturevalue("sqlite_file"), folder / "tocsin.db")
+    return f"sqlite:///{folder / 'tocsin.db'}"
+
+
+def _database(request, made):
     server = request.getfixturevalue("postgres")
     if not isinstance(server, Postgres):
         pytest.skip(server)
-    with new_database(server, template) as url:
+    with made(server) as url:
         yield url
