@@ -1,12 +1,13 @@
 """Reading what happened: events in order, by page."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Row, select
 
 from tocsin.errors import NotFound
+from tocsin.model import Signal, SignalType
 from tocsin.recording import tables
 from tocsin.recording.events import Event, Tag
 from tocsin.recording.store import Store
@@ -45,11 +46,29 @@ class History:
             return [_recorded(row) for row in connection.execute(query)]
 
     def screening(self, upload_id: str) -> Recorded:
-        """Return the screening of an upload, as recorded. Raises NotFound, Unavailable."""
+        """Return the screening of an upload, as recorded. Raises NotFound, Unavailable.
+
+        The `signal` of a hit is what stands in the list under its number, "" where that was erased.
+        """
         found = self.page(subject=upload_id, tags=(Tag.SCREENED,), limit=1)
         if not found:
             raise NotFound(f"there is no screening {upload_id[:40]}")
-        return found[0]
+        (recorded,) = found
+        hits = recorded.event.body["hits"]
+        texts = self._signals({hit["signal_id"] for hit in hits})
+        named = [hit | {"signal": texts.get(hit["signal_id"], "")} for hit in hits]
+        return replace(
+            recorded, event=replace(recorded.event, body=recorded.event.body | {"hits": named})
+        )
+
+    def _signals(self, ids: Collection[int]) -> dict[int, str]:
+        signal = tables.signals.c
+        query = select(signal.id, signal.type, signal.value).where(signal.id.in_(ids))
+        with self._store.read() as connection:
+            return {
+                row.id: Signal(SignalType(row.type), row.value).text if row.value else ""
+                for row in connection.execute(query)
+            }
 
 
 def _recorded(row: Row[Any]) -> Recorded:

@@ -90,8 +90,11 @@ def body(screening: Screening, keep_name: bool) -> dict[str, Any]:
 
 
 def _kept(hit: Hit) -> dict[str, Any]:
-    """Return a hit for the record: it names the item, for a signal would outlive its erasure."""
-    return {name: value for name, value in hit_fields(hit).items() if name != "signal"}
+    """Return a hit for the record: it names its signal, for a copy would outlive an erasure."""
+    fields = hit_fields(hit)
+    return {"signal_id": hit.signal_id} | {
+        name: fields[name] for name in fields if name != "signal"
+    }
 
 
 def hit_fields(hit: Hit) -> dict[str, Any]:

@@ -63,7 +63,10 @@ class ViewOut(SignalOut):
 
 
 class HitOut(Out):
-    """A view within the radius of a signal; `distance` in bits."""
+    """A view within the radius of a signal; `distance` in bits.
+
+    `signal` is empty where it was erased since.
+    """
 
     signal: str
     type: SignalType

@@ -1,13 +1,10 @@
 """The indices follow the database, and give up what was erased there."""
 
 import pytest
-from sqlalchemy import update
 
-from signals import pdq
+from signals import erase, pdq
 from tocsin.lists.indices import Indices
 from tocsin.lists.items import ItemDraft
-from tocsin.recording import tables
-from tocsin.recording.store import next_revision
 
 
 @pytest.fixture
@@ -19,17 +16,6 @@ def folder(items, block, store, rules, tmp_path, monkeypatch):
         indices.merge()
     monkeypatch.undo()
     return tmp_path / "index"
-
-
-def erase(store, item_id):
-    """Take an item off its list and overwrite its signals."""
-
-    def job(connection):
-        of_item = tables.signals.c.item_id == item_id
-        gone = {"value": b"", "removed": True, "revision": next_revision(connection)}
-        connection.execute(update(tables.signals).where(of_item).values(gone))
-
-    store.write(job).result()
 
 
 def on_disk(folder, signal):

@@ -5,6 +5,7 @@ import pytest
 
 from nodes import running
 from servers import answer, serve
+from signals import erase
 from tocsin import intake
 from tocsin.model import Obstacle, Undecodable
 from tocsin.sample import encode, picture
@@ -191,6 +192,19 @@ def test_a_screening_can_be_read_as_it_was_recorded(api, served, known, seed):
     recorded = api.get(f"/v1/screenings/{answered['id']}").json()
     assert {key: recorded[key] for key in answered} == answered
     assert (recorded["kind"], recorded["territory"], recorded["views"]) == ("hashes", "DE", 1)
+
+
+def test_the_record_of_a_screening_holds_no_signal_that_an_erasure_would_miss(
+    api, served, known, seed
+):
+    item = add(api, known, "pdq", pdq(seed))
+    answered = by_hash(api, pdq(seed)).json()
+    events = api.get("/v1/events", params={"subject": answered["id"]}).text
+    assert '"distance":0' in events.replace(" ", "")
+    assert pdq(seed) not in events
+    erase(served.node.store, item)
+    (hit,) = api.get(f"/v1/screenings/{answered['id']}").json()["hits"]
+    assert (hit["item"], hit["signal"]) == (item, "")
 
 
 def test_each_upload_of_a_batch_can_be_read_as_well(api, seed):
