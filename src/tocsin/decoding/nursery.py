@@ -73,17 +73,16 @@ class Nursery:
         """Have a child decode a file. Raises Unavailable after `queue_s`, or ZygoteDied."""
         child = self._take(fresh=form in _FRESH)
         self._busy.add(child)
+        usable = False
         try:
             answer = child.ask(data, exact=exact)
-        except BaseException:
-            child.close()
-            raise
+            usable = child.asked < self._files_per_child and _plain(answer)
         finally:
             self._busy.discard(child)
-        if child.asked < self._files_per_child and _plain(answer):
+            if not usable:
+                child.close()
+        if usable:
             self._spares.put(child)
-        else:
-            child.close()
         if self._closed:
             self._spares.dismiss()
         return answer

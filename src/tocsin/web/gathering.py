@@ -101,13 +101,10 @@ class Gathering:
                 self._road.record(screening, actor=asked.actor)
                 for asked, screening in zip(group, screenings, strict=True)
             ]
-        except Exception as error:  # noqa: BLE001 - top loop; each waiter is told
-            return [(asked, error) for asked in group]
-        outcomes = [
-            (asked, _recorded(screening, record))
-            for asked, screening, record in zip(group, screenings, records, strict=True)
-        ]
-        try:
+            outcomes = [
+                (asked, _recorded(screening, record))
+                for asked, screening, record in zip(group, screenings, records, strict=True)
+            ]
             self._road.settle(*[one for _, one in outcomes if isinstance(one, Screening)])
         except Exception as error:  # noqa: BLE001 - top loop; each waiter is told
             return [(asked, error) for asked in group]
@@ -116,10 +113,10 @@ class Gathering:
 
 def _recorded(screening: Screening, record: "Future[None]") -> Screening | Exception:
     """Wait until a screening is durable; return it, or what went wrong."""
-    try:
-        record.result()
-    except Exception as error:  # noqa: BLE001 - the waiter is told
-        return error
+    failure = record.exception()
+    if isinstance(failure, Exception):
+        return failure
+    record.result()
     return screening
 
 

@@ -67,15 +67,15 @@ class Idempotency:
         earlier = await run_in_threadpool(self._claim, claim)
         if earlier is not None:
             return earlier
+        succeeded = False
         try:
             response = await handle()
-        except Exception:
-            await run_in_threadpool(self._release, claim)
-            raise
-        if response.status_code < 300:
+            succeeded = response.status_code < 300
+        finally:
+            if not succeeded:
+                await run_in_threadpool(self._release, claim)
+        if succeeded:
             await run_in_threadpool(self._keep, claim, response)
-        else:
-            await run_in_threadpool(self._release, claim)
         return response
 
     def _claim(self, claim: _Claim) -> Response | None:
