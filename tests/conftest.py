@@ -5,6 +5,7 @@ a peer platform.
 """
 
 import shutil
+import signal
 
 import pytest
 from hypothesis import settings
@@ -12,6 +13,9 @@ from hypothesis import settings
 from clocks import FakeClock
 from databases import Postgres, migrated_database, new_database, start_postgres
 from tocsin.recording.store import Store
+
+# Run in the background of a script, pytest ignores Ctrl-C, and so would the programs it starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Machines that run the tests are shared: how long an example takes says nothing.
 settings.register_profile("tocsin", deadline=None)
