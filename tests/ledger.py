@@ -12,10 +12,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tocsin.entries.applying import apply
 from tocsin.entries.envelope import Envelope, Parcel, Position, key_id, seal
-from tocsin.entries.judging import Barred, Judgement, judge
+from tocsin.entries.judging import Barred, Judgement, approvals_of, judge
 from tocsin.entries.parties import Kind, Role
 from tocsin.entries.register import Register
 from tocsin.entries.statements import (
+    Approve,
     Assert,
     Basis,
     KeySaid,
@@ -77,6 +78,11 @@ def join(name: str, /, roles: tuple[Role, ...] | None = None, **changes: object)
     return said.model_copy(update=changes)
 
 
+def role(name: str, /, *roles: Role) -> MemberSaid:
+    """Return the statement by which a member has just these roles."""
+    return MemberSaid(action="role", member=name, roles=roles)
+
+
 def item(at: datetime = START, days: float = 30, **changes: object) -> Assert:
     """Return an item with one signal, made of nothing."""
     code = sha256(repr(sorted(changes.items())).encode()).hexdigest()
@@ -97,10 +103,10 @@ class Ledger:
         self.judgements: list[Judgement] = []
         self.at = START
         if parties:
-            self.say("industry", join("industry"))
+            self.said("industry", join("industry"))
         for name in parties:
             if name != "industry":
-                self.say("industry", join(name))
+                self.admit(name)
 
     @classmethod
     def of_all(cls) -> "Ledger":
@@ -150,6 +156,15 @@ class Ledger:
         """Let a member say what is allowed; returns the index."""
         assert self.say(member, statement, key) == "allowed"
         return self.size - 1
+
+    def admit(self, name: str) -> None:
+        """Let a party join; if there is a steward already, who else approves is up to that one."""
+        if not approvals_of(self.register, join(name)):
+            self.said("industry", join(name))
+            return
+        self.said("industry", join(name, (Role.READER,)))
+        asked = self.said("industry", role(name, *PARTIES[name][2]))
+        self.said("rights", Approve(of=asked, audience="public"))
 
     def wait(self, **duration: float) -> None:
         """Let time go by."""

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from tocsin.entries.envelope import Envelope, Position, key_id
 from tocsin.entries.incidents import begin
-from tocsin.entries.judging import Allowed, Barred, Judgement, chains, takes_away
+from tocsin.entries.judging import Allowed, Barred, Judgement, approvals_of, chains
 from tocsin.entries.parties import Group, Member, MemberKey
 from tocsin.entries.register import Register, Request
 from tocsin.entries.statements import (
@@ -15,7 +15,6 @@ from tocsin.entries.statements import (
     IncidentSaid,
     KeySaid,
     MemberSaid,
-    Rules,
     RuleSaid,
     Statement,
     when,
@@ -59,7 +58,7 @@ def _effect(
     """Change the register as an allowed statement says."""
     at = envelope.received_at
     match statement:
-        case MemberSaid() if register.rules.suspend_approvals and takes_away(register, statement):
+        case MemberSaid() if approvals_of(register, statement):
             register.requests[index] = Request(statement, issuer, at)
         case MemberSaid():
             _change_member(register, index, statement)
@@ -153,7 +152,7 @@ def _approve(register: Register, issuer: str, index: int, at: datetime, said: Ap
     request = register.requests[said.of]
     request = replace(request, approved_by=(*request.approved_by, issuer))
     asked = request.statement
-    if len(request.approved_by) < _needed(register.rules, asked):
+    if len(request.approved_by) < _needed(register, asked):
         register.requests[said.of] = request
         return
     del register.requests[said.of]
@@ -170,9 +169,9 @@ def _approve(register: Register, issuer: str, index: int, at: datetime, said: Ap
         )
 
 
-def _needed(rules: Rules, asked: RuleSaid | MemberSaid | IncidentSaid) -> int:
+def _needed(register: Register, asked: RuleSaid | MemberSaid | IncidentSaid) -> int:
     if isinstance(asked, RuleSaid):
-        return rules.rule_approvals
+        return register.rules.rule_approvals
     if isinstance(asked, MemberSaid):
-        return rules.suspend_approvals
-    return rules.incident_approvals
+        return approvals_of(register, asked)
+    return register.rules.incident_approvals

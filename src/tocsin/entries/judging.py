@@ -10,7 +10,16 @@ from datetime import datetime, timedelta
 
 from tocsin.entries.envelope import EntryType, Envelope, Position, key_id
 from tocsin.entries.incidents import Phase
-from tocsin.entries.parties import EXCLUSIVE, MEMBERS, PUBLIC, Kind, Member, Role, is_weak
+from tocsin.entries.parties import (
+    APPROVING,
+    EXCLUSIVE,
+    MEMBERS,
+    PUBLIC,
+    Kind,
+    Member,
+    Role,
+    is_weak,
+)
 from tocsin.entries.register import Register
 from tocsin.entries.statements import (
     Approve,
@@ -42,7 +51,7 @@ ROLES: dict[EntryType, frozenset[Role]] = {
     EntryType.KEY: frozenset(Role),
     EntryType.GROUP: frozenset({Role.OPERATOR}),
     EntryType.RULE: frozenset({Role.OPERATOR}),
-    EntryType.APPROVE: frozenset({Role.STEWARD, Role.COORDINATOR}),
+    EntryType.APPROVE: APPROVING,
     EntryType.ASSERT: frozenset({Role.CONTRIBUTOR}),
     EntryType.OPINION: frozenset({Role.REVIEWER, Role.CONTRIBUTOR}),
     EntryType.RETRACT: frozenset({Role.CONTRIBUTOR}),
@@ -109,7 +118,7 @@ def judge(
         return Barred("unknown_type", f"type {envelope.type} is not known here")
     if not roles & member.roles:
         return Barred("not_permitted", f"{member.id} does not have the role for this")
-    if statement is None and envelope.type in OPEN:
+    if statement is None and _is_open(envelope, member):
         return Barred("withheld", "everybody reads what this says, and it was not handed out")
     if statement is None:
         return Allowed(member.id)
@@ -117,6 +126,15 @@ def judge(
         return Barred("malformed", "the payload is of another type than the leaf says")
     objection = _objection(register, member, index, envelope.received_at, statement, lookup)
     return objection or Allowed(member.id)
+
+
+def _is_open(envelope: Envelope, member: Member) -> bool:
+    """Whether everybody reads what an entry says, as far as its leaf tells.
+
+    What stewards approve is addressed to the public; only coordinators approve for a few.
+    """
+    steward = envelope.type == EntryType.APPROVE and Role.COORDINATOR not in member.roles
+    return steward or envelope.type in OPEN
 
 
 def chains(register: Register, envelope: Envelope) -> bool:
@@ -195,10 +213,11 @@ def _object_to_assert(
     longest = timedelta(days=register.rules.max_ttl_days)
     if said.incident is not None:
         incident = register.incidents.get(said.incident)
-        if incident is None or not incident.is_open(at):
-            return Barred("no_incident", f"there is no open incident {said.incident}")
-        if incident.audience not in {PUBLIC, said.audience}:
-            return Barred("wrong_audience", "not all who read the item read of its incident")
+        # One answer for all: whoever does not read of an incident must not learn that there is one.
+        if incident is None or incident.audience not in {PUBLIC, said.audience}:
+            return Barred("no_incident", f"{said.audience} reads of no incident {said.incident}")
+        if not incident.is_open(at):
+            return Barred("no_incident", f"the incident {said.incident} is not open")
         longest = timedelta(hours=register.rules.incident_ttl_hours)
     if said.expires_at is not None and not _within(at, when(said.expires_at), longest):
         return Barred("bad_end", f"an item ends within {longest}, and not in the past")
@@ -254,6 +273,8 @@ def _object_to_member(register: Register, said: MemberSaid) -> Barred | None:
         return Barred("malformed", "only who joins brings a key and a kind")
     if said.action in {"join", "role"} and not may_hold(said.roles):
         return Barred("roles_clash", "one member never holds these roles together")
+    if said.action == "join" and approvals_of(register, said):
+        return Barred("unapproved", "a role to approve with comes later, and a steward approves")
     if _orphans(register, said):
         return Barred("last_operator", "nobody could admit or suspend members any more")
     return None
@@ -307,6 +328,8 @@ def _object_to_approve(
     if member.id in request.approved_by:
         return Barred("twice", f"{member.id} has approved this")
     asked = request.statement
+    if isinstance(asked, MemberSaid) and asked.member == member.id and _gives(register, asked):
+        return Barred("own_request", "nobody approves a role of its own")
     if said.audience != asked.audience:
         return Barred("wrong_audience", f"who reads entry {said.of} reads who approved it")
     needed = Role.COORDINATOR if isinstance(asked, IncidentSaid) else Role.STEWARD
@@ -314,7 +337,8 @@ def _object_to_approve(
         return Barred("not_permitted", f"a {needed} approves this")
     if isinstance(asked, IncidentSaid) and _is_over(register, at, asked):
         return Barred("not_open", f"incident {asked.incident} is over")
-    return None
+    # Since it was asked for, others may have changed: two operators never suspend each other.
+    return _object_to_member(register, asked) if isinstance(asked, MemberSaid) else None
 
 
 def _is_over(register: Register, at: datetime, asked: IncidentSaid) -> bool:
@@ -352,11 +376,40 @@ def may_hold(roles: tuple[Role, ...] | frozenset[Role]) -> bool:
     return not any(role in held and held & others for role, others in EXCLUSIVE.items())
 
 
-def takes_away(register: Register, said: MemberSaid) -> bool:
-    """Whether a change of a member leaves it with less than it had."""
-    if said.action == "role":
-        return not register.members[said.member].roles <= set(said.roles)
-    return said.action in {"suspend", "leave"}
+def approvals_of(register: Register, said: MemberSaid) -> int:
+    """Return how many stewards approve a change of a member before it takes effect.
+
+    Whatever takes a role or the voice from a member needs as many as the rules say. Once there is a
+    steward, one at least agrees to who approves from now on, and to who does so no longer: without
+    the second, an operator would suspend all stewards and begin anew with its own.
+    """
+    before, after = _roles_around(register, said)
+    takes = said.action in {"suspend", "leave"} or not before <= after
+    needed = register.rules.suspend_approvals if takes else 0
+    guarded = _gives(register, said) or Role.STEWARD in before - after
+    return max(needed, 1) if guarded and _has_steward(register) else needed
+
+
+def _gives(register: Register, said: MemberSaid) -> bool:
+    """Whether a change gives a member a role by which it approves."""
+    before, after = _roles_around(register, said)
+    return bool((after - before) & APPROVING)
+
+
+def _roles_around(register: Register, said: MemberSaid) -> tuple[frozenset[Role], frozenset[Role]]:
+    """Return the roles of a member before and after a change; one that is suspended has none."""
+    member = register.members.get(said.member)
+    held = frozenset[Role]() if member is None else member.roles
+    if said.action in {"join", "role"}:
+        return held, frozenset(said.roles)
+    if said.action == "reinstate":
+        active = member is not None and member.active
+        return held if active else frozenset(), held
+    return held, frozenset()
+
+
+def _has_steward(register: Register) -> bool:
+    return any(one.active and Role.STEWARD in one.roles for one in register.members.values())
 
 
 def _within(at: datetime, end: datetime, longest: timedelta) -> bool:

@@ -46,6 +46,10 @@ EXCLUSIVE = {
 """Duties that one member never holds together: who runs the exchange neither says what is listed
 nor approves its own changes, and who audits does nothing else."""
 
+APPROVING = frozenset({Role.STEWARD, Role.COORDINATOR})
+"""Roles by which a member approves. Once there is a steward, one of them agrees to who gets these:
+or the operator would approve its own requests, through a member in disguise."""
+
 
 _PRIME = 2**255 - 19
 _Y8 = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7

@@ -171,6 +171,8 @@ class MemberSaid(Model):
     """A member joins, gets other roles, is suspended, reinstated, or leaves.
 
     Where the rules ask for approvals of a suspension, they ask for them of all that takes a role.
+    Once there is a steward, it approves who else becomes one or a coordinator, and who is none any
+    more.
 
     `key` is the raw Ed25519 key in hex with which it begins; only `join` has one.
     """
@@ -250,7 +252,9 @@ class IncidentSaid(Addressed):
     action: Literal["open", "extend", "update", "close", "decline"]
     incident: Name
     kind: IncidentType | None = None
-    vocabulary: Literal[1] = INCIDENT_VOCABULARY
+    vocabulary: Annotated[int, Field(ge=INCIDENT_VOCABULARY, le=INCIDENT_VOCABULARY)] = (
+        INCIDENT_VOCABULARY
+    )
     title: Line = ""
     territories: Annotated[tuple[Territory, ...], Field(max_length=250)] = ()
     ends_at: Moment | None = None

@@ -42,11 +42,17 @@ _REFUSED = frozenset(
         "own_item",
         "own_request",
         "roles_clash",
+        "unapproved",
         "needed",
         "unfounded",
     }
 )
 """What codes of a judgement mean for the one who submitted. All others: correct the statement."""
+
+
+INCIDENTS_PER_DAY = 200
+"""Entries about incidents that one member may make in a day. Each incident stays, with all its
+words, in every register: a stolen key must not make them so large that nobody can write them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,23 +65,26 @@ class Admitted:
 
 @dataclass(slots=True)
 class Tally:
-    """How much each member submitted on one day, UTC: entries of any kind, and asserts."""
+    """How much each member submitted on one day, UTC: entries of any kind, and some by theirs."""
 
     day: date = date.min
     entries: dict[str, int] = field(default_factory=dict)
     asserts: dict[str, int] = field(default_factory=dict)
+    incidents: dict[str, int] = field(default_factory=dict)
 
     def at(self, day: date) -> "Tally":
         """Return a copy for a day, empty if that is another one."""
         if day != self.day:
             return Tally(day)
-        return Tally(day, dict(self.entries), dict(self.asserts))
+        return Tally(day, dict(self.entries), dict(self.asserts), dict(self.incidents))
 
     def add(self, member: str, type: int) -> None:
         """Count one entry."""
         self.entries[member] = self.entries.get(member, 0) + 1
         if type == EntryType.ASSERT:
             self.asserts[member] = self.asserts.get(member, 0) + 1
+        if type == EntryType.INCIDENT:
+            self.incidents[member] = self.incidents.get(member, 0) + 1
 
 
 class Admission:
@@ -199,6 +208,9 @@ class Admission:
         most = self.register.rules.asserts_per_day
         if type == EntryType.ASSERT and self.tally.asserts.get(member, 0) >= most:
             raise Refused(f"{member} has asserted {most} items today", code="daily_cap")
+        most = INCIDENTS_PER_DAY
+        if type == EntryType.INCIDENT and self.tally.incidents.get(member, 0) >= most:
+            raise Refused(f"{member} has spoken of incidents {most} times today", code="daily_cap")
         if self.tally.entries.get(member, 0) >= self._entries_per_day:
             raise Refused(
                 f"{member} has made {self._entries_per_day} entries today", code="daily_cap"

@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from tocsin.entries.judging import may_hold
-from tocsin.entries.parties import MEMBERS, PUBLIC, Kind, Role
+from tocsin.entries.judging import approvals_of, may_hold
+from tocsin.entries.parties import APPROVING, MEMBERS, PUBLIC, Kind, Role
 from tocsin.entries.register import Register
 from tocsin.entries.statements import GroupSaid, MemberSaid, Name, Statement
 from tocsin.errors import Conflict, InvalidInput, Refused
@@ -35,7 +35,11 @@ class Terms(BaseModel):
     groups: tuple[Name, ...] = ()
 
     def statements(self, register: Register, public: bytes) -> list[Statement]:
-        """Return what the operator says when a key takes the place."""
+        """Return what the operator says when a key takes the place.
+
+        Roles that a steward has to agree to are asked for; until then it has the others, or reads.
+        """
+        groups = [self._group(register, group) for group in self.groups]
         joins = MemberSaid(
             action="join",
             member=self.member,
@@ -45,7 +49,11 @@ class Terms(BaseModel):
             roles=self.roles,
             key=public.hex(),
         )
-        return [joins, *(self._group(register, group) for group in self.groups)]
+        if not approvals_of(register, joins):
+            return [joins, *groups]
+        now = tuple(role for role in self.roles if role not in APPROVING) or (Role.READER,)
+        asks = MemberSaid(action="role", member=self.member, roles=self.roles)
+        return [joins.model_copy(update={"roles": now}), asks, *groups]
 
     def _group(self, register: Register, name: str) -> GroupSaid:
         known = register.groups.get(name)

@@ -29,6 +29,9 @@ from tocsin.operating.settings import Settings
 
 _log = structlog.get_logger("tocsin.exchange")
 
+MOST_TO_JOIN = 2
+"""Entries by which a member joins, groups aside: the joining, and roles that are asked for."""
+
 Saying = Callable[[Register], Sequence[Statement]]
 """Makes statements from the register as it will be when they are admitted."""
 
@@ -89,7 +92,7 @@ class Office:
                 return member.joined
             saying = partial(terms.statements, public=public)
             try:
-                (first, *_) = self._submit(saying, 1 + len(terms.groups)).result()
+                (first, *_) = self._submit(saying, MOST_TO_JOIN + len(terms.groups)).result()
             except TocsinError as error:
                 if not error.retry:
                     self._invitations.release(token)

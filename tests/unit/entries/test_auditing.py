@@ -74,8 +74,8 @@ def observed(tmp_path):
 def eventful(observed):
     """Something of everything that a log can hold."""
     running, alice = observed.running, observed.alice
+    carol = running.join("carol", Role.COORDINATOR)
     bob = running.join("bob", Role.REVIEWER, Role.COORDINATOR, Role.STEWARD)
-    carol = running.join("carol", Role.COORDINATOR, Role.STEWARD)
     running.exchange.say(GroupSaid(audience="few", members=("alice",))).result()
     running.exchange.say(RuleSaid(rules=Rules(max_ttl_days=999), reason="longer")).result()
     bob.say(Approve(of=5, audience="public"))
@@ -158,7 +158,7 @@ def test_a_content_that_is_not_the_one_committed_to_is_found(observed):
     parcel = observed.alice.seal(an_item(audience="public"))
     other = observed.alice.seal(an_item(9, audience="public"))
     observed.slip(replace(parcel, payload=other.payload))
-    assert observed.codes() == ["not_opened"]
+    assert observed.codes() == ["not_opening"]
 
 
 def test_a_governing_content_that_is_withheld_is_found(observed):

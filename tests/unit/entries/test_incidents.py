@@ -44,8 +44,8 @@ def phase(ledger):
     return ledger.register.incidents["harbour"].phase(ledger.at)
 
 
-def under(ledger, hours=2, **changes):
-    return item(ledger.at, days=hours / 24, incident="harbour", **changes)
+def under(ledger, hours=2, incident="harbour", **changes):
+    return item(ledger.at, days=hours / 24, incident=incident, **changes)
 
 
 def test_one_member_asks_and_another_opens(ledger):
@@ -200,13 +200,16 @@ def test_an_incident_of_a_group_stays_in_it(ledger):
     ledger.said("industry", GroupSaid(audience="north", members=("police", "rescue", "tube")))
     opened(ledger, audience="north")
     assert ledger.say("police", say("update")) == "no_incident"
-    assert ledger.say("tube", under(ledger)) == "wrong_audience"
+    assert ledger.say("tube", under(ledger)) == "no_incident"
+    secret = ledger.judgements[-1].reason
+    assert ledger.say("tube", under(ledger, incident="invented")) == "no_incident"
+    assert ledger.judgements[-1].reason == secret.replace("harbour", "invented")
     assert ledger.say("tube", under(ledger, audience="north")) == "allowed"
 
 
 def test_an_item_is_read_by_nobody_who_does_not_read_its_incident(ledger):
     opened(ledger)
-    assert ledger.say("tube", under(ledger, audience="public")) == "wrong_audience"
+    assert ledger.say("tube", under(ledger, audience="public")) == "no_incident"
     assert ledger.say("tube", under(ledger)) == "allowed"
 
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from ledger import ORIGIN, PARTIES, START, Ledger, item, join, private_key, public_key
+from ledger import ORIGIN, PARTIES, START, Ledger, item, join, private_key, public_key, role
 from tocsin.entries.envelope import EntryType, Position, seal
 from tocsin.entries.judging import (
     ERASABLE,
@@ -315,6 +315,15 @@ def test_what_everybody_reads_cannot_be_withheld(ledger, type):
     assert judgement.code == expected
 
 
+def test_what_a_steward_approves_cannot_be_withheld_what_a_coordinator_approves_may_be(ledger):
+    def unread(name):
+        envelope = ledger.parcel(name, Approve(of=1)).envelope
+        return judge(ledger.register, ledger.size, envelope, None, ledger.lookup)
+
+    assert unread("rights").code == "withheld"
+    assert unread("rescue") == Allowed("rescue")
+
+
 def test_what_is_addressed_to_others_takes_its_place_unread(ledger):
     envelope = ledger.parcel("tube", item()).envelope
     judgement = judge(ledger.register, ledger.size, envelope, None, ledger.lookup)
@@ -513,7 +522,8 @@ def test_a_rule_is_approved_by_a_steward_alone(ledger, name, code):
 def test_nobody_approves_its_own_request_even_after_its_role_changed(ledger):
     asked = ledger.said("industry", RULE)
     ledger.said("industry", join("second", (Role.OPERATOR,), kind=Kind.OPERATOR))
-    ledger.said("second", MemberSaid(action="role", member="industry", roles=(Role.STEWARD,)))
+    turned = ledger.said("second", role("industry", Role.STEWARD))
+    ledger.said("rights", Approve(of=turned, audience="public"))
     assert ledger.say("industry", Approve(of=asked, audience="public")) == "own_request"
 
 
@@ -578,6 +588,84 @@ def test_giving_a_role_needs_no_approval_of_a_suspension(ledger):
         MemberSaid(action="role", member="chat", roles=(Role.CONTRIBUTOR, Role.REVIEWER)),
     )
     assert ledger.register.members["chat"].roles == {Role.CONTRIBUTOR, Role.REVIEWER}
+
+
+# Who approves
+
+DISGUISES = {
+    "a new steward": join("disguise", (Role.STEWARD,)),
+    "a new coordinator": join("disguise", (Role.CONTRIBUTOR, Role.COORDINATOR)),
+    "a member made steward": role("tube", Role.CONTRIBUTOR, Role.REVIEWER, Role.STEWARD),
+    "a member made coordinator": role("court", Role.COORDINATOR),
+    "no steward left": MemberSaid(action="suspend", member="rights"),
+    "a steward gone": MemberSaid(action="leave", member="rights"),
+    "a steward without the role": role("rights", Role.REVIEWER),
+}
+
+
+@pytest.mark.parametrize("said", DISGUISES.values(), ids=DISGUISES)
+def test_an_operator_alone_does_not_change_who_approves(ledger, said):
+    before = dict(ledger.register.members)
+    assert ledger.say("industry", said) == ("unapproved" if said.action == "join" else "allowed")
+    assert ledger.register.members == before
+
+
+@pytest.mark.parametrize("name", ["rights", "watch"])
+def test_a_steward_agrees_to_who_approves_from_now_on(ledger, name):
+    asked = ledger.said("industry", role("chat", Role.CONTRIBUTOR, Role.COORDINATOR))
+    assert ledger.say("police", Approve(of=asked, audience="public")) == "not_permitted"
+    assert ledger.say(name, Approve(of=asked, audience="public")) == "allowed"
+    assert ledger.register.members["chat"].roles == {Role.CONTRIBUTOR, Role.COORDINATOR}
+
+
+def test_a_steward_gives_itself_no_role_to_approve_with(ledger):
+    asked = ledger.said("industry", role("watch", Role.STEWARD, Role.COORDINATOR))
+    assert ledger.say("watch", Approve(of=asked, audience="public")) == "own_request"
+    assert ledger.say("rights", Approve(of=asked, audience="public")) == "allowed"
+
+
+def test_before_there_is_a_steward_the_operator_names_the_first_one():
+    ledger = Ledger("industry", "tube", "police")
+    ledger.said("industry", join("rescue"))
+    ledger.said("industry", role("tube", Role.STEWARD))
+    assert ledger.register.members["tube"].roles == {Role.STEWARD}
+    assert ledger.say("industry", join("watch")) == "unapproved"
+
+
+def test_the_last_steward_goes_when_it_agrees_itself():
+    ledger = Ledger("industry", "rights")
+    asked = ledger.said("industry", MemberSaid(action="leave", member="rights"))
+    ledger.said("rights", Approve(of=asked, audience="public"))
+    assert not ledger.register.members["rights"].active
+    assert ledger.say("industry", join("watch")) == "allowed"
+
+
+def test_a_coordinator_that_was_suspended_comes_back_when_a_steward_agrees(ledger):
+    ledger.said("industry", MemberSaid(action="suspend", member="police"))
+    assert not ledger.register.members["police"].active
+    asked = ledger.said("industry", MemberSaid(action="reinstate", member="police"))
+    assert not ledger.register.members["police"].active
+    ledger.said("rights", Approve(of=asked, audience="public"))
+    assert ledger.register.members["police"].active
+
+
+def test_stolen_keys_of_all_stewards_leave_their_places_taken(ledger):
+    for name in ("rights", "watch"):
+        key = public_key(name)
+        ledger.said("industry", KeySaid(action="revoke", member=name, key=key, since=0))
+    assert ledger.say("industry", join("disguise", (Role.STEWARD,))) == "unapproved"
+
+
+def test_two_operators_do_not_suspend_each_other_by_requests_that_waited(ledger):
+    rules = RuleSaid(rules=Rules(suspend_approvals=1), reason="four eyes")
+    ledger.said("rights", Approve(of=ledger.said("industry", rules), audience="public"))
+    ledger.said("industry", join("second", (Role.OPERATOR,), kind=Kind.OPERATOR))
+    asked = [
+        ledger.said("industry", MemberSaid(action="suspend", member=name))
+        for name in ("second", "industry")
+    ]
+    codes = [ledger.say("rights", Approve(of=one, audience="public")) for one in asked]
+    assert codes == ["allowed", "last_operator"]
 
 
 def test_judging_changes_nothing(ledger):

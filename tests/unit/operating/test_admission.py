@@ -7,8 +7,9 @@ import pytest
 from exchanges import NOW, Running, an_item
 from tocsin.entries.parties import Group, Kind, Member, Role
 from tocsin.entries.register import Register
-from tocsin.entries.statements import Erased, GroupSaid, Opinion, Rules
+from tocsin.entries.statements import Erased, GroupSaid, IncidentSaid, Opinion, Rules
 from tocsin.errors import Refused, TocsinError, Unavailable
+from tocsin.operating import admission as admitting
 from tocsin.operating.admission import Admission, Tally, draft_of
 from tocsin.operating.audiences import audience_of, may_read
 
@@ -49,6 +50,24 @@ def test_asserts_have_a_share_of_their_own_from_the_rules():
         admission._check_share("alice", 16)
     admission._check_share("alice", 17)
     admission._check_share("bob", 16)
+
+
+def test_a_stolen_key_does_not_make_the_register_large(tmp_path, monkeypatch):
+    monkeypatch.setattr(admitting, "INCIDENTS_PER_DAY", 2)
+    running = Running(tmp_path / "exchange")
+    police = running.join("police", Role.COORDINATOR)
+
+    def decline(name):
+        about = {"kind": "awareness", "title": "a", "reason": "b"}
+        return IncidentSaid(action="decline", incident=name, **about)
+
+    police.say(decline("a"), decline("b"))
+    running.reopen()
+    with pytest.raises(Refused, match="2 times today"):
+        police.say(decline("c"))
+    running.clock.move(days=1)
+    assert police.say(decline("c"))
+    running.close()
 
 
 def test_a_new_day_begins_with_nothing_counted():

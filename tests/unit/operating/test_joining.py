@@ -8,6 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from exchanges import Person, Running, an_item
 from tocsin.entries.invitation import Invitation
 from tocsin.entries.parties import Kind, Role
+from tocsin.entries.statements import Approve
 from tocsin.errors import InvalidInput, TocsinError
 from tocsin.operating.folder import Folder
 from tocsin.operating.invitations import check_terms
@@ -103,6 +104,22 @@ def test_who_joins_is_in_the_groups_of_the_invitation_beside_those_who_were(runn
 
 
 @pytest.mark.parametrize(
+    ("roles", "at_once"),
+    [(("steward",), {"reader"}), (("contributor", "coordinator"), {"contributor"})],
+)
+def test_who_is_invited_to_approve_joins_at_once_and_approves_once_a_steward_agrees(
+    running, exchange, roles, at_once
+):
+    rights = running.join("rights", Role.STEWARD)
+    terms = check_terms(member="alice", roles=roles, groups=("crisis",))
+    joined = exchange.join(exchange.invite(terms).token, a_key()[1])
+    assert exchange.register().members["alice"].roles == at_once
+    assert exchange.register().groups["crisis"].members == {"alice"}
+    rights.say(Approve(of=joined + 1, audience="public"))
+    assert exchange.register().members["alice"].roles == set(roles)
+
+
+@pytest.mark.parametrize(
     "terms",
     [
         {"member": "Not An Id"},
@@ -130,7 +147,8 @@ def test_the_token_is_stored_nowhere(running, exchange):
 def test_secrets_are_readable_by_their_owner_alone(tmp_path):
     running = Running(tmp_path / "made")
     folder = Folder(tmp_path / "made")
-    secret = (folder.operator_key, folder.signing_key, folder.contents, folder.register)
+    secret = [folder.operator_key, folder.signing_key, folder.contents, folder.register]
+    secret.append(folder.settings)  # lock_url may hold a password.
     assert {one.stat().st_mode & 0o077 for one in secret} == {0}
     assert folder.signing_key.parent.stat().st_mode & 0o077 == 0
     running.close()
