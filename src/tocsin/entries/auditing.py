@@ -206,12 +206,12 @@ class Auditor:
             return None
         nonce, payload = content[:NONCE_BYTES], content[NONCE_BYTES:]
         if not envelope.opens(nonce, payload):
-            self.audit.add(index, "not_opened", "the leaf does not commit to this content")
+            self.audit.add(index, "not_opening", "the leaf does not commit to this content")
             return None
         try:
             statement = parse(payload)
         except InvalidInput as error:
-            self.audit.add(index, "malformed", str(error))
+            self.audit.add(index, "unreadable", str(error))
             return None
         self.audit.read += 1
         return statement

@@ -12,7 +12,7 @@ from itertools import islice
 
 from tocsin.entries.applying import apply, pass_over
 from tocsin.entries.envelope import EntryType, Envelope
-from tocsin.entries.judging import Barred, Lookup, judge
+from tocsin.entries.judging import Barred, Judgement, Lookup, judge
 from tocsin.entries.register import Register
 from tocsin.entries.statements import Statement
 from tocsin.sharing.verifying import Finding, read
@@ -20,10 +20,17 @@ from tocsin.sharing.verifying import Finding, read
 MAX_AHEAD = timedelta(minutes=5)
 """How far the exchange's clock may be before ours. Beyond it an entry comes from the future."""
 
-PUBLIC_ONLY = frozenset({EntryType.MEMBER, EntryType.KEY, EntryType.RULE, EntryType.ERASE})
-"""Types whose content everybody reads and nobody erases: without it the rest cannot be judged."""
-
-SUSPICIOUS = frozenset({"bad_signature", "unknown_key", "replayed", "gap", "withheld", "malformed"})
+SUSPICIOUS = frozenset(
+    {
+        "bad_signature",
+        "unfounded",
+        "unknown_key",
+        "replayed",
+        "gap",
+        "withheld",
+        "malformed",
+    }
+)
 """Faults that an honest exchange never lets into its log."""
 
 _FAULTS = {
@@ -34,7 +41,7 @@ _FAULTS = {
     Finding.UNREADABLE: "the content cannot be read",
 }
 _CONTENT = frozenset({EntryType.ASSERT, EntryType.OPINION, EntryType.SUPERSEDE})
-_UNSIGNED = frozenset({Finding.MALFORMED, Finding.UNKNOWN_KEY, Finding.BAD_SIGNATURE})
+_NOBODY = frozenset({"unknown_key", "unfounded"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +105,9 @@ def replay(
     limit_ms = int((now + MAX_AHEAD).timestamp() * 1000)
     rows = zip(checked.leaves, checked.contents, checked.findings, strict=True)
     for index, (leaf, content, finding) in enumerate(rows, start=checked.start):
-        if finding in _UNSIGNED:
+        if finding == Finding.MALFORMED:
             pass_over(register, index)
-            found = Finding(finding)
-            yield Fault(index, found.name.lower(), _FAULTS[found])
+            yield Fault(index, "malformed", _FAULTS[Finding.MALFORMED])
         else:
             yield _take(register, index, Envelope.parse(leaf), content, finding, lookup, limit_ms)
 
@@ -116,23 +122,29 @@ def _take(
     limit_ms: int,
 ) -> Outcome:
     statement = read(content) if finding == Finding.GOOD else None
-    fault = _fault(envelope, finding, limit_ms)
-    judgement = fault or judge(register, index, envelope, statement, lookup)
+    judgement = judge(register, index, envelope, statement, lookup)
+    judgement = _found(envelope, Finding(finding), judgement, limit_ms)
     apply(register, index, envelope, statement, judgement)
     if isinstance(judgement, Barred):
         return Fault(index, judgement.code, judgement.reason)
     return Told(index, judgement.issuer, envelope, statement)
 
 
-def _fault(envelope: Envelope, finding: int, limit_ms: int) -> Barred | None:
-    """Say why a signed entry cannot count, whoever signed it."""
+def _found(envelope: Envelope, finding: Finding, judgement: Judgement, limit_ms: int) -> Judgement:
+    """Add what an entry shows by itself to what the register says of it.
+
+    What its leaf decides comes first. So readers of different contents agree on whose chain goes
+    on, and a key that was revoked moves none. A content that is not the one committed to is as good
+    as none: who is given a wrong one for a revocation must not take it for one without effect.
+    """
+    code = judgement.code if isinstance(judgement, Barred) else ""
+    if code in _NOBODY:
+        return judgement
+    unfit = finding in {Finding.NOT_OPENING, Finding.UNREADABLE} and not code
+    missing = finding is Finding.UNREADABLE and code == "withheld"
+    if finding is Finding.BAD_SIGNATURE or unfit or missing:
+        return Barred(finding.name.lower(), _FAULTS[finding])
     # Our clock must not decide on the register, or two nodes would never agree again.
-    if envelope.received_ms > limit_ms and envelope.type in _CONTENT:
+    if not code and envelope.received_ms > limit_ms and envelope.type in _CONTENT:
         return Barred("from_the_future", "it was received at a time that has not come yet")
-    if finding == Finding.CLOSED:
-        withheld = envelope.type in PUBLIC_ONLY
-        return Barred("withheld", "everybody's to read, but it was not given") if withheld else None
-    if finding != Finding.GOOD:
-        found = Finding(finding)
-        return Barred(found.name.lower(), _FAULTS[found])
-    return None
+    return judgement

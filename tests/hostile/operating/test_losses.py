@@ -149,5 +149,5 @@ def test_a_bit_that_flipped_in_a_content_is_found(history):
     raw[at] ^= 1
     history.folder.contents.write_bytes(raw)
     found = check_folder(history.folder, clock=history.clock)
-    assert [one.code for one in found.entries.findings] == ["not_opened"]
+    assert [one.code for one in found.entries.findings] == ["not_opening"]
     history.open()

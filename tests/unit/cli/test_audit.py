@@ -85,7 +85,7 @@ def test_fsck_of_a_folder_finds_what_the_public_cannot(tocsin, served):
     answer = tocsin("exchange", "fsck", folder.path, "--json")
     (found,) = answer.lines
     assert answer.code == 1
-    assert [one["code"] for one in found["findings"]] == ["not_opened"]
+    assert [one["code"] for one in found["findings"]] == ["not_opening"]
 
 
 def test_an_address_that_does_not_answer_is_unavailable(tocsin):
