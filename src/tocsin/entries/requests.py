@@ -162,7 +162,9 @@ def verify(
     except InvalidSignature as error:
         if isinstance(error.__cause__, TocsinError):
             raise error.__cause__ from None
-        raise Unsigned(str(error)[:300], code="bad_signature") from error
+        # Of a signature that is simply false the library says nothing.
+        told = str(error)[:300] or "the signature does not fit the request, its address included"
+        raise Unsigned(told, code="bad_signature") from error
     # 2. It covers what it must, and says what it is for.
     fault = _fault(found)
     if fault:

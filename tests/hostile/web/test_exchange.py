@@ -17,10 +17,10 @@ import pytest
 from exchanges import an_item
 from served import a_key, now, serving
 from tocsin.entries.requests import sign
-from tocsin.entries.statements import KeySaid
+from tocsin.entries.statements import KeySaid, SignalSaid
 from tocsin.operating.bell import Ring
 from tocsin.web.bodies import JSON_BYTES
-from tocsin.web.exchange import ringing
+from tocsin.web.exchange import objects, ringing
 from tocsin.web.exchange.guard import Limits
 from waiting import wait_until
 
@@ -50,11 +50,11 @@ def unharmed(served, alice):
     remote.close()
 
 
-def entries(alice, number=0):
+def entries(alice, number=0, **more):
     def text(data):
         return base64.b64encode(data).decode()
 
-    (one,) = alice.chain(an_item(number, at=now()))
+    (one,) = alice.chain(an_item(number, at=now(), **more))
     row = {
         "leaf": text(one.envelope.encode()),
         "nonce": text(one.nonce),
@@ -174,7 +174,15 @@ def test_a_key_of_nobody_is_refused(served):
 def test_what_was_signed_for_another_exchange_cannot_be_handed_on(served, alice, url):
     lines = headers(served, alice.key, "GET", POSITION, url=url)
     host = {"host": url.rpartition("/")[2], "x-forwarded-host": url, "x-forwarded-proto": "https"}
-    assert problem(get(served, POSITION, lines | host)) == (401, "bad_signature")
+    refused = get(served, POSITION, lines | host)
+    assert problem(refused) == (401, "bad_signature")
+    assert "address" in refused.json()["detail"]
+
+
+def test_who_may_not_say_something_is_not_sent_for_an_api_key(served, alice):
+    refused = post(served, alice.key, entries(alice, audience="nowhere"))
+    assert problem(refused) == (403, "wrong_audience")
+    assert "API key" not in refused.json()["advice"]
 
 
 def test_a_signature_does_not_fit_another_path_or_method(served, alice):
@@ -347,6 +355,28 @@ def test_followers_that_read_nothing_cost_no_memory_and_delay_nobody(tmp_path, m
             one.close()
 
 
+def test_bundles_that_nobody_takes_cost_no_memory_and_are_cut_off(served, tmp_path, monkeypatch):
+    monkeypatch.setattr(objects, "SEND_S", 1)
+    with serving(tmp_path / "x") as full:
+        alice, before = full.join("alice"), _memory_bytes()
+        alice.say(*(_large(number) for number in range(256)))
+        frozen = [_frozen(full, alice, "/payload/000") for _ in range(32)]
+        dana = full.remote(full.join("dana"))
+        assert sum(map(len, dana.payloads(0, 256))) > 6 << 20
+        assert _memory_bytes() - before < 150 << 20
+        ended = 'requests_total{method="GET",route="/payload/{rest:path}",status="200"} 33.0'
+        with full.client() as client:
+            wait_until(lambda: ended in client.get(full.metrics).text)
+        for one in frozen:
+            one.close()
+        dana.close()
+
+
+def _large(number):
+    links = [f"https://x.example/{number}/{one}/{'x' * 2000}" for one in range(14)]
+    return an_item(at=now(), signals=[SignalSaid(type="url", value=one) for one in links])
+
+
 def _memory_bytes():
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
@@ -357,14 +387,14 @@ def _value(served, name):
     return next(float(line.split()[1]) for line in text.splitlines() if line.startswith(f"{name} "))
 
 
-def _frozen(served, person):
-    """Open a line of the bell and never read from it."""
+def _frozen(served, person, path="/v1/bell"):
+    """Ask for something long, by default a line of the bell, and never read from it."""
     one = socket.socket()
     one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     one.connect(("127.0.0.1", served.port))
-    lines = headers(served, person.key, "GET", "/v1/bell")
+    lines = headers(served, person.key, "GET", path)
     text = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
-    one.sendall(f"GET /v1/bell HTTP/1.1\r\nHost: x\r\n{text}\r\n".encode())
+    one.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n{text}\r\n".encode())
     return one
 
 

@@ -5,6 +5,7 @@ before any of its body is taken in, and the body is compared with the digest tha
 """
 
 from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import replace
 from enum import StrEnum
 from functools import partial
 from typing import Annotated, Any
@@ -17,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tocsin.entries.requests import COMPONENTS, TAG, Unsigned
-from tocsin.errors import TocsinError
+from tocsin.errors import Refused, TocsinError
 from tocsin.web.bodies import StrictRequest
 from tocsin.web.exchange.guard import Caller
 from tocsin.web.exchange.serving import Serving
@@ -48,6 +49,9 @@ _CHALLENGE = {
     "Accept-Signature": f'sig=({_COVERED});created;keyid;nonce;alg="ed25519";tag="{TAG}"',
 }
 """Of an answer to a request that is not signed as it must be (RFC 9110, 15.5.2; RFC 9421, 5.1)."""
+
+
+_ADVICE = "docs/exchange.md explains each code; the operator gives roles and invitations."
 
 
 class Signature(StrEnum):
@@ -116,7 +120,9 @@ def _explain(error: Exception) -> Problem:
             headers=_CHALLENGE,
             code=error.code,
         )
-    return problem_of(error)
+    problem = problem_of(error)
+    # The usual advice is to use another API key, and an exchange has none.
+    return replace(problem, advice=_ADVICE) if isinstance(error, Refused) else problem
 
 
 async def _check(serving: Serving, signature: Signature, strict: StrictRequest) -> None:

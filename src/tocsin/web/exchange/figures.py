@@ -71,6 +71,6 @@ class _State(Collector):
         )
         yield CounterMetricFamily(
             "tocsin_exchange_hung_up",
-            "Followers hung up on because they did not keep up.",
+            "Followers that this process hung up on because they did not keep up.",
             value=self._hub.cut,
         )

@@ -71,9 +71,10 @@ class AddressShares:
 
     def take(self, scope: Scope) -> None:
         """Count a request. Raises TooMany."""
-        _take(self._rates, self._address(scope), scope)
+        _take(self._rates, self.address(scope), scope)
 
-    def _address(self, scope: Scope) -> str:
+    def address(self, scope: Scope) -> str:
+        """Return whose share a request is of: an address, or a whole network of IPv6."""
         peer = str(scope["client"][0]) if scope.get("client") else ""
         if peer in self._proxies:
             told = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
@@ -118,6 +119,10 @@ class Guard:
             return public
 
         return self.verify(scope, key_of)
+
+    def asker(self, scope: Scope) -> str:
+        """Return the member who asks, or for a stranger the address, which no member is called."""
+        return str(scope.get(ACTOR) or f"[{self._addresses.address(scope)}]")
 
     def is_signed(self, scope: Scope) -> bool:
         """Whether a request claims to be a member's."""

@@ -4,17 +4,23 @@ A path is read by the log's own grammar of paths before anything looks for a fil
 lead elsewhere.
 """
 
+import asyncio
 from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from tocsin.errors import NotFound
 from tocsin.exchange.bundles import encode_bundle
 from tocsin.exchange.errors import Malformed
 from tocsin.exchange.tiles import CHECKPOINT, WIDTH, Tile
 from tocsin.web.exchange.entering import caller_of, serving_of
+from tocsin.web.exchange.ringing import SEND_S
+from tocsin.web.exchange.turns import Release
+from tocsin.web.wire import CUT, WIRE
 
+PIECE_BYTES = 64 << 10
 _NOTE = "text/plain; charset=utf-8"
 _BYTES = "application/octet-stream"
 _FOR_EVER = {"cache-control": "public, max-age=31536000, immutable"}
@@ -54,8 +60,38 @@ async def payload(request: Request) -> Response:
     start = named.index * WIDTH
     member = None if caller is None else caller.member
     read = partial(serving.exchange.payloads, start, start + named.width, member=member)
-    contents = await serving.apart(read)
-    return Response(encode_bundle(contents), media_type=_BYTES)
+    release = await serving.bundles.take(serving.guard.asker(request.scope))
+    try:
+        return _Bundle(encode_bundle(await serving.apart(read)), release)
+    except BaseException:
+        release()
+        raise
+
+
+class _Bundle(Response):
+    """A bundle that is sent piece by piece, so that it is not held for who takes none of it."""
+
+    media_type = _BYTES
+
+    def __init__(self, bundle: bytes, release: Release) -> None:
+        super().__init__(bundle)
+        self._bundle = bundle
+        self._release = release
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it; hang up where a piece is not taken in time."""
+        start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
+        try:
+            await send(start)
+            for at in range(0, len(self._bundle), PIECE_BYTES):
+                piece = self._bundle[at : at + PIECE_BYTES]
+                async with asyncio.timeout(SEND_S):
+                    await send({"type": "http.response.body", "body": piece, "more_body": True})
+        except TimeoutError:
+            scope["extensions"][WIRE][CUT]()
+        finally:
+            self._release()
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 def _parsed(path: str) -> Tile:

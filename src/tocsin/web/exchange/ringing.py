@@ -113,6 +113,7 @@ class Hub:
         self._closed = False
         self.rung = 0
         self.cut = 0
+        """Lines that were hung up on here; one that the kernel gave up looks like any other end."""
 
     def __len__(self) -> int:
         return len(self._lines)
@@ -165,8 +166,7 @@ class Hub:
         self.rung += 1
         pieces = _Pieces(ring, self._source)
         for line in list(self._lines):
-            if not line.put(pieces.of(line)):
-                self.cut += 1
+            self._put(line, pieces.of(line))
         # Behind the steps of all who were woken just now, and their writes: how long it took.
         self._pause = loop.call_later(0, lambda: loop.call_soon(self._told, began))
 
@@ -197,7 +197,10 @@ class Hub:
                 elif not counts(register, line.key):
                     line.end()
                 elif (number + turn) % BEAT_S == 0:
-                    line.put(beat)
+                    self._put(line, beat)
+
+    def _put(self, line: Line, piece: bytes) -> None:
+        self.cut += not line.put(piece)
 
 
 class _Pieces:

@@ -11,6 +11,11 @@ from tocsin.web.bodies import HELD_FACTOR, JSON_BYTES, Room
 from tocsin.web.exchange.figures import Figures
 from tocsin.web.exchange.guard import Guard, Limits
 from tocsin.web.exchange.ringing import Hub
+from tocsin.web.exchange.turns import Turns
+
+BUNDLES_OF_ONE = 8
+"""Bundles of contents on their way at a time to one member, or to one address: as many as a
+follower fetches side by side. Each may have 8 MB."""
 
 THREADS = 16
 """Requests that read the disk at a time; the others wait for their turn."""
@@ -26,6 +31,7 @@ class Serving:
         self.guard = Guard(exchange, limits)
         self.hub = Hub(exchange)
         self.room = Room(HELD_FACTOR * JSON_BYTES)
+        self.bundles = Turns(BUNDLES_OF_ONE)
         self.figures = Figures(exchange, self.hub)
         self._threads: anyio.CapacityLimiter | None = None
 
