@@ -19,8 +19,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from tocsin.exchange.advance import decode_advance, encode_advance
@@ -103,6 +103,46 @@ def started(
             yield process
         finally:
             process.terminate()
+
+
+class KeptSigner(SocketSigner):
+    """The other end of a process of our own, which is started anew if it died. To be entered.
+
+    What it remembers is on the disk, so the next one knows as much. `start` is `started`, of the
+    same socket.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        verifier: PublicKey,
+        start: Callable[[], AbstractContextManager[subprocess.Popen[bytes]]],
+    ) -> None:
+        super().__init__(path, verifier)
+        self._start = start
+        self._lock = threading.Lock()
+        self._stack = contextlib.ExitStack()  # Owned by _lock, as is the process.
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> "KeptSigner":
+        """Start the process. Raises Unavailable if it does not come up."""
+        self._keep()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the process."""
+        with self._lock:
+            self._stack.close()
+
+    def _ask(self, question: bytes) -> bytes:
+        self._keep()
+        return super()._ask(question)
+
+    def _keep(self) -> None:
+        with self._lock:
+            if self._process is None or self._process.poll() is not None:
+                self._stack.close()
+                self._process = self._stack.enter_context(self._start())
 
 
 def listen(path: Path) -> socket.socket:

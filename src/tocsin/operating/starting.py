@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -18,7 +19,7 @@ from tocsin.exchange.keys import PublicKey
 from tocsin.exchange.locking import open_locks
 from tocsin.exchange.log import Log
 from tocsin.exchange.signer import Signer
-from tocsin.exchange.signing import SocketSigner, started
+from tocsin.exchange.signing import KeptSigner, started
 from tocsin.exchange.storage import LocalStorage
 from tocsin.exchange.tiles import CHECKPOINT
 from tocsin.operating.contents import Contents, open_contents
@@ -91,17 +92,14 @@ def _start_signer(
     # Not in the folder of the exchange: the address of a socket has at most 107 bytes.
     private = Path(stack.enter_context(TemporaryDirectory(prefix="tocsin-signer-")))
     options = ["--unsafe-network"] if unsafe_network else []
-    for attempt in range(1, SIGNER_TRIES + 1):
+    start = partial(started, folder.signing_key, folder.signer_memory, private / "socket", *options)
+    signer = KeptSigner(private / "socket", PublicKey.parse(settings.key), start)
+    for _ in range(SIGNER_TRIES - 1):
         try:
-            stack.enter_context(
-                started(folder.signing_key, folder.signer_memory, private / "socket", *options)
-            )
-            break
+            return stack.enter_context(signer)
         except Unavailable:
-            if attempt == SIGNER_TRIES:
-                raise
             time.sleep(_PAUSE_S)
-    return SocketSigner(private / "socket", PublicKey.parse(settings.key))
+    return stack.enter_context(signer)
 
 
 def _parts(folder: Folder, settings: Settings, signer: Signer, stack: ExitStack) -> Parts:

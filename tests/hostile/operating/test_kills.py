@@ -6,9 +6,13 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import closing
 
 import pytest
 
+from exchanges import Clock
+from tocsin.entries.statements import GroupSaid
+from tocsin.operating.exchange import Exchange
 from tocsin.operating.folder import Folder, open_settings
 
 
@@ -42,6 +46,21 @@ def test_an_exchange_that_was_killed_with_its_signer_process_starts_again(folder
             assert process.stdout.readline() == "open\n"
             process.kill()
     assert open_settings(Folder(folder / "exchange")).operator == "operator"
+
+
+def test_a_signer_process_that_is_killed_is_started_anew(folder):
+    clock = Clock()
+    with closing(Exchange.open(folder / "exchange", clock=clock, unsafe_network=True)) as exchange:
+        before = exchange.register().size
+        said = GroupSaid(audience="few", members=("operator",))
+        for _ in range(3):
+            exchange.say(said).result()
+            process = exchange._opened.parts.signer._process
+            process.kill()
+            process.wait()
+        exchange.say(said).result()
+        assert exchange.register().size == before + 4
+        exchange.check()
 
 
 STARTED = """
