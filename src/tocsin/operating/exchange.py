@@ -16,12 +16,13 @@ from tocsin.entries.requests import Nonces
 from tocsin.entries.statements import Statement
 from tocsin.entries.translating import translated
 from tocsin.errors import InvalidInput, NotFound, TocsinError, TooLarge, Unavailable
-from tocsin.exchange.checkpoint import SignedCheckpoint
+from tocsin.exchange.checkpoint import SignedCheckpoint, open_checkpoint
 from tocsin.exchange.errors import Malformed
 from tocsin.exchange.keys import PublicKey
 from tocsin.exchange.proof import prove
 from tocsin.exchange.signer import Signer
 from tocsin.exchange.tiles import CHECKPOINT, Tile
+from tocsin.exchange.tree import Tree
 from tocsin.operating import audiences, snapshot
 from tocsin.operating.admission import Admitted
 from tocsin.operating.bell import Bell, Ring
@@ -286,14 +287,19 @@ class Exchange:
             return self.head.note
 
     def proof(self, index: int) -> bytes:
-        """Return the receipt of an entry (C2SP tlog-proof). Raises NotFound, Damaged."""
+        """Return the receipt of an entry (C2SP tlog-proof). Raises NotFound, Damaged.
+
+        Under the checkpoint that the quorum cosigned, once that covers the entry: a policy that
+        asks for witnesses takes no other.
+        """
         with translated():
-            tree, head = self._log.tree(), self._log.head
-            while tree.head != head.checkpoint:  # The log grew in between.
-                tree, head = self._log.tree(), self._log.head
-            if not 0 <= index < tree.size:
-                raise NotFound(f"there are {tree.size} entries", code="absent")
-            return prove(tree, index, head).encode()
+            head = self.head
+            for note in (self.cosigned(), head.note):
+                signed = open_checkpoint(note, [self.verifier])
+                if 0 <= index < signed.checkpoint.size:
+                    tree = Tree(self._opened.parts.storage, signed.checkpoint)
+                    return prove(tree, index, signed).encode()
+            raise NotFound(f"there are {head.checkpoint.size} entries", code="absent")
 
     def check(self) -> None:
         """Return if entries are admitted. Raises Unavailable with the reason if they are not."""

@@ -14,6 +14,7 @@ from tocsin.exchange.errors import Absent, Malformed
 from tocsin.exchange.keys import Algorithm, SigningKey
 from tocsin.exchange.locking import open_locks
 from tocsin.exchange.policy import Policy
+from tocsin.exchange.proof import Proof
 from tocsin.exchange.witness import Cosigned, Witness, monitoring_path
 from tocsin.operating.checking import check_folder
 from tocsin.operating.cosigning import COSIGNED
@@ -91,6 +92,17 @@ def test_the_quorums_cosignatures_are_published_beside_the_checkpoint(tmp_path):
         signed = trusted.open(running.exchange.cosigned())
         assert signed.checkpoint == running.exchange.head.checkpoint
         assert running.exchange.health().quorum_behind_s == 0
+
+
+def test_a_receipt_satisfies_a_policy_with_witnesses_once_the_quorum_cosigned(tmp_path):
+    with witnessed(tmp_path) as (running, _, policy):
+        alice = running.join("alice")
+        parcel = alice.seal(an_item())
+        (admitted,) = alice.submit(parcel)
+        wait_until(lambda: complete(running))
+        trusted = Policy.parse(f"log {running.exchange.verifier}\n{policy}".encode())
+        receipt = Proof.parse(running.exchange.proof(admitted.index))
+        assert receipt.verify(admitted.leaf, trusted) == running.exchange.head.checkpoint
 
 
 def test_entries_are_answered_though_no_witness_is_there_and_the_alarm_is_raised(tmp_path):
