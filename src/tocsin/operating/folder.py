@@ -98,8 +98,8 @@ def make(
     if not folder.operator_key.exists():
         write_secret(folder.operator_key, Ed25519PrivateKey.generate())
     chosen = {"origin": origin, "url": url, "key": str(key), "operator": operator, **more}
-    # The settings come last: a folder without them was not finished.
-    write_durably(folder.settings, settings_text(check_settings(chosen)).encode())
+    # The settings come last: a folder without them was not finished. A `lock_url` may hold secrets.
+    write_durably(folder.settings, settings_text(check_settings(chosen)).encode(), mode=0o600)
     return folder
 
 
