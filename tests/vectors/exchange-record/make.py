@@ -11,13 +11,24 @@ import json
 import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from ledger import ORIGIN, START, Ledger, id_of, item, join, nonce, private_key, public_key
+from ledger import (
+    ORIGIN,
+    START,
+    Ledger,
+    id_of,
+    item,
+    join,
+    nonce,
+    private_key,
+    public_key,
+    role,
+)
 from tocsin.entries import canonical, requests, statements
 from tocsin.entries.applying import apply, pass_over
 from tocsin.entries.envelope import EntryType, Envelope, Parcel, Position, seal
@@ -100,6 +111,55 @@ EXAMPLES: tuple[Statement, ...] = (
     IncidentSaid(action="close", incident="harbour", reason="over", counts={"removed": 12}),
 )
 
+LEAST = {
+    EntryType.MEMBER: b'{"action":"leave","member":"tube","type":"member"}',
+    EntryType.KEY: b'{"action":"revoke","key":"%s","member":"tube","type":"key"}' % (b"ab" * 32),
+    EntryType.GROUP: b'{"audience":"north","members":[],"type":"group"}',
+    EntryType.RULE: b'{"reason":"as at first","rules":{},"type":"rule"}',
+    EntryType.APPROVE: b'{"of":1,"type":"approve"}',
+    EntryType.ASSERT: b'{"basis":{"kind":"law","reference":""},"expires_at":null,'
+    b'"signals":[{"type":"url","value":" "}],"type":"assert"}',
+    EntryType.OPINION: b'{"of":1,"opinion":"saw","type":"opinion"}',
+    EntryType.RETRACT: b'{"of":1,"reason":"\\n","type":"retract"}',
+    EntryType.SUPERSEDE: b'{"by":1,"of":1,"reason":" ","type":"supersede"}',
+    EntryType.ERASE: b'{"of":9007199254740991,"reason":"error","type":"erase"}',
+    EntryType.ERASED: b'{"of":0,"type":"erased"}',
+    EntryType.INCIDENT: b'{"action":"open","incident":"a","reason":"x","type":"incident"}',
+}
+"""Of each type a statement with all defaults left out."""
+
+MOST = {
+    EntryType.RULE: write(
+        RuleSaid(
+            rules=Rules(
+                incident_approvals=10,
+                rule_approvals=10,
+                suspend_approvals=10,
+                max_ttl_days=3650,
+                incident_hours=720,
+                incident_ttl_hours=720,
+                asserts_per_day=10_000_000,
+                flood_reports=1000,
+            ),
+            reason="\N{GRINNING FACE}" * 2000,
+        )
+    ),
+    EntryType.ASSERT: write(
+        item(
+            signals=(SignalSaid(type="url", value="x" * 2048, quality=100),) * 2,
+            labels=("\N{GRINNING FACE}" * 300,) * 20,
+            territories=("DE",) * 250,
+            vocabulary=2**53 - 1,
+            incident="a" * 63,
+            person="Ab_-" * 8,
+        )
+    ),
+    EntryType.MEMBER: write(join("tube", (Role.READER,) * 7, jurisdiction="ZZ")),
+}
+"""Statements that are as large as they may be."""
+
+LINK = SignalSaid(type="url", value="x" * 2048)
+
 BAD_PAYLOADS = {
     "nothing": b"",
     "an array": b"[]",
@@ -133,6 +193,31 @@ BAD_PAYLOADS = {
     + b'","member":"tube","type":"key"}',
     "no approval at all": b'{"reason":"x","rules":{"rule_approvals":0},"type":"rule"}',
     "a newline in a line": write(item()).replace(b'"evidence":""', b'"evidence":"a\\nb"'),
+    "a rule above its bounds": b'{"reason":"x","rules":{"incident_hours":721},"type":"rule"}',
+    "a group without its name": b'{"members":[],"type":"group"}',
+    "another vocabulary of an incident": b'{"action":"open","incident":"a","reason":"x",'
+    b'"type":"incident","vocabulary":2}',
+    "true for a vocabulary": b'{"action":"open","incident":"a","reason":"x",'
+    b'"type":"incident","vocabulary":true}',
+    "a count below nothing": b'{"action":"close","counts":{"removed":-1},"incident":"a",'
+    b'"reason":"x","type":"incident"}',
+    "a count without a name": b'{"action":"close","counts":{"":1},"incident":"a",'
+    b'"reason":"x","type":"incident"}',
+    "an end left out": write(item()).replace(b'"expires_at":1774958400,', b""),
+    "a moment after the year 9999": write(item()).replace(b"1774958400", b"253402300800"),
+    "a signal without a value": write(item(signals=(LINK.model_copy(update={"value": ""}),))),
+    "a signal that is too long": write(
+        item(signals=(LINK.model_copy(update={"value": "x" * 2049}),))
+    ),
+    "a quality above 100": write(item()).replace(b'"quality":90', b'"quality":101'),
+    "251 territories": write(item(territories=("DE",) * 251)),
+    "a territory in lower case": write(item(territories=("de",))),
+    "eight roles": write(join("tube").model_copy(update={"roles": (Role.READER,) * 8})),
+    "a pseudonym with a point": b'{"of":1,"person":"j.doe","type":"approve"}',
+    "a pseudonym of 33": b'{"of":1,"person":"%s","type":"approve"}' % (b"x" * 33),
+    "a tab": b'{"of":1,"reason":"a\\tb","type":"retract"}',
+    "a line separator": b'{"of":1,"reason":"a\xe2\x80\xa8b","type":"retract"}',
+    "a name of 64": b'{"action":"leave","member":"%s","type":"member"}' % (b"a" * 64),
     "no signal": write(item()).replace(write(item()).split(b'"signals":')[1].split(b"]")[0], b"["),
     "too long": b'{"of":1,"reason":"' + b"x" * canonical.MAX_PAYLOAD_BYTES + b'","type":"retract"}',
 }
@@ -151,6 +236,11 @@ def payloads() -> object:
         "valid": [
             {"type": int(statements.entry_type(one)), "payload": encoded(write(one))}
             for one in EXAMPLES
+        ]
+        + [
+            {"type": int(kind), "payload": encoded(raw)}
+            for some in (LEAST, MOST)
+            for kind, raw in some.items()
         ],
         "invalid": [{"fault": name, "payload": encoded(raw)} for name, raw in BAD_PAYLOADS.items()],
     }
@@ -299,32 +389,32 @@ def _take(register: Register, index: int, leaf: bytes, content: bytes, lookup: C
     except InvalidInput:
         pass_over(register, index)
         return "malformed", None
-    judgement, statement = _unfit(register, index, envelope, content)
-    if judgement is not None and judgement.code in {"unknown_key", "bad_signature"}:
-        pass_over(register, index)
-        return judgement.code, envelope
-    judgement = judgement or judge(register, index, envelope, statement, lookup)
+    statement, fault = _read(envelope, content)
+    public = register.public_key(envelope)
+    if index == 0 and isinstance(statement, MemberSaid) and statement.key:
+        public = bytes.fromhex(statement.key)
+    judgement = judge(register, index, envelope, statement, lookup)
+    code = judgement.code if isinstance(judgement, Barred) else ""
+    if code in {"unknown_key", "unfounded"}:
+        pass
+    elif public is None or not envelope.is_signed_by(public, ORIGIN):
+        judgement = Barred("bad_signature", "")
+    elif fault and (not code or (code, fault) == ("withheld", "unreadable")):
+        judgement = Barred(fault, "")
     apply(register, index, envelope, statement, judgement)
     return (judgement.code if isinstance(judgement, Barred) else "allowed"), envelope
 
 
-def _unfit(register: Register, index: int, envelope: Envelope, content: bytes):
-    """Say what is wrong with an entry by itself; else return its statement, if it is ours."""
-    public, statement, fault = register.public_key(envelope), None, None
+def _read(envelope: Envelope, content: bytes) -> tuple[Statement | None, str]:
+    """Read what an entry says, if it is ours; else say what is wrong with it."""
     if content and not envelope.opens(content[:32], content[32:]):
-        fault = Barred("not_opening", "")
-    elif content and envelope.type in set(EntryType):
-        try:
-            statement = statements.parse(content[32:])
-        except InvalidInput:
-            fault = Barred("unreadable", "")
-    if index == 0 and isinstance(statement, MemberSaid) and statement.key:
-        public = bytes.fromhex(statement.key)
-    if public is None:
-        return Barred("unknown_key", ""), None
-    if not envelope.is_signed_by(public, ORIGIN):
-        return Barred("bad_signature", ""), None
-    return fault, statement
+        return None, "not_opening"
+    if not content or envelope.type not in set(EntryType):
+        return None, ""
+    try:
+        return statements.parse(content[32:]), ""
+    except InvalidInput:
+        return None, "unreadable"
 
 
 def told(*parties: str) -> Told:
@@ -409,7 +499,10 @@ def a_crisis() -> Told:
 
 
 def a_change_of_rules() -> Told:
-    change = told("tube", "rights", "watch")
+    change = told("tube", "rights")
+    change.say("industry", join("watch", (Role.READER,)))
+    second = change.say("industry", role("watch", Role.STEWARD))
+    change.say("rights", Approve(of=second, audience="public"))
     asked = change.say("industry", RuleSaid(rules=Rules(suspend_approvals=1), reason="four eyes"))
     change.say("industry", Approve(of=asked, audience="public"))
     change.say("rights", Approve(of=asked))
@@ -428,6 +521,150 @@ def a_change_of_rules() -> Told:
     return change
 
 
+def a_disguise() -> Told:
+    """Who approves is not for the operator alone to say, once there is a steward."""
+    attempt = told("tube", "police", "rights")
+    attempt.say("industry", join("watch"))
+    attempt.say("industry", join("rescue"))
+    attempt.say("industry", join("watch", (Role.READER,)))
+    steward = attempt.say("industry", role("watch", Role.STEWARD))
+    attempt.say("watch", Approve(of=steward, audience="public"))
+    attempt.say("police", Approve(of=steward, audience="public"))
+    attempt.say("rights", Approve(of=steward, audience="public"))
+    both = attempt.say("industry", role("watch", Role.STEWARD, Role.COORDINATOR))
+    attempt.say("watch", Approve(of=both, audience="public"))
+    attempt.say("industry", MemberSaid(action="suspend", member="police"))
+    attempt.say("police", item())
+    again = attempt.say("industry", MemberSaid(action="reinstate", member="police"))
+    attempt.say("police", item())
+    attempt.say("watch", Approve(of=again, audience="public"))
+    attempt.say("police", item())
+    for name in ("rights", "watch"):
+        leaves = attempt.say("industry", MemberSaid(action="leave", member=name))
+        attempt.say("watch", Approve(of=leaves, audience="public"))
+    attempt.say("industry", join("rescue"))
+    return attempt
+
+
+def comings_and_goings() -> Told:
+    """Who may join, what a member keeps that has left, and whose an entry is."""
+    door = told("tube", "chat")
+    early = door.say("rights", item(), "rights")
+    door.say("chat", Opinion(of=early, opinion=View.CONFIRM))
+    door.say("chat", Retract(of=early, reason="not mine"))
+    door.say("industry", join("tube", (), key=None))
+    door.say("industry", join("rights", (), key=public_key("tube")))
+    door.say("industry", join("rights", key=public_key("tube")))
+    door.say("industry", join("rights", (Role.AUDITOR, Role.REVIEWER), key="00" * 32))
+    door.say("industry", join("rights", (Role.AUDITOR, Role.REVIEWER)))
+    door.say("industry", join("rights", (Role.REVIEWER, Role.REVIEWER, Role.CONTRIBUTOR)))
+    door.say("rights", Opinion(of=early, opinion=View.CONFIRM))
+    left = MemberSaid(action="leave", member="rights", roles=(Role.OPERATOR, Role.AUDITOR))
+    door.say("industry", left)
+    door.say("rights", item())
+    door.say("rights", KeySaid(action="add", member="rights", key=public_key("rights-2")))
+    door.say("industry", GroupSaid(audience="north", members=("rights", "rights")))
+    door.say("industry", MemberSaid(action="reinstate", member="rights"))
+    door.say("rights", item(audience="north"))
+    door.say("industry", MemberSaid(action="role", member="rights"))
+    door.say("rights", KeySaid(action="add", member="rights", key=public_key("rights-2")))
+    door.say("industry", MemberSaid(action="suspend", member="nobody", kind=Kind.PLATFORM))
+    door.say("industry", MemberSaid(action="suspend", member="tube", kind=Kind.PLATFORM))
+    door.say("industry", MemberSaid(action="leave", member="industry"))
+    return door
+
+
+def no_founding() -> Told:
+    """Nobody is a member of an exchange whose first entry founds none."""
+    nobody = Told(Ledger())
+    nobody.say("industry", join("industry", kind=Kind.PLATFORM))
+    nobody.say("industry", join("industry"))
+    return nobody
+
+
+def a_split() -> Told:
+    """Wrong contents, or none, do not part the readers: leaves say whose chain goes on."""
+    split = told("tube")
+    split.say("tube", KeySaid(action="add", member="tube", key=public_key("tube-2")))
+    split.say("tube", KeySaid(action="revoke", member="tube", key=public_key("tube-2")))
+    position = split.ledger.register.positions["tube"]
+
+    def broken(name: str, kind: EntryType, after: Position) -> None:
+        secret, number = private_key(name), nonce(split.size)
+        parcel = seal(b"{}", kind, origin=ORIGIN, after=after, key=secret, nonce=number)
+        split.add(parcel, "members")
+
+    broken("tube-2", EntryType.ASSERT, position)
+    broken("tube", EntryType.ASSERT, Position(position.sequence + 1, position.digest))
+    split.say("tube", item())
+    broken("tube", EntryType.KEY, split.ledger.register.positions["tube"])
+    said = KeySaid(action="add", member="tube", key=public_key("tube-3"))
+    kept, other = split.ledger.parcel("tube", said), split.ledger.parcel("tube", item())
+    split.put(kept.envelope.encode(), other.nonce + other.payload)
+    split.put(split.ledger.parcel("tube", said, "tube-2").envelope.encode())
+    split.say("tube", item())
+    return split
+
+
+def a_thief_in_office() -> Told:
+    """Revoking reaches the keys that the stolen one added, and not the members it admitted."""
+    theft = told()
+
+    def add(name: str, key: str) -> int:
+        said = KeySaid(action="add", member="industry", key=public_key(name), since=0)
+        return theft.say("industry", said, key)
+
+    def revoke(name: str, since: int | None) -> None:
+        said = {"action": "revoke", "member": "industry", "key": public_key(name), "since": since}
+        theft.say("industry", KeySaid(**said))
+
+    add("before", "industry")
+    add("stolen", "before")
+    since = theft.say("industry", join("tube"), "stolen")
+    add("second", "stolen")
+    add("third", "second")
+    revoke("nobody's", None)
+    revoke("stolen", theft.size + 1)
+    revoke("third", theft.size)
+    revoke("stolen", since)
+    revoke("stolen", theft.size)
+    theft.say("tube", item())
+    theft.say("industry", join("chat"), "before")
+    return theft
+
+
+def to_the_moment() -> Told:
+    """What is still in time, and what is too late by a millisecond or a second."""
+    clock = told("tube", "police", "rescue", "rights")
+    day = timedelta(days=1)
+
+    def at(**later: float) -> datetime:
+        clock.ledger.wait(**later)
+        return clock.ledger.at
+
+    clock.say("tube", item(at(), 365))
+    clock.say("tube", item(clock.ledger.at + timedelta(seconds=1), 365))
+    clock.say("tube", item(at(milliseconds=1), 0))
+    clock.say("tube", item(clock.ledger.at + timedelta(seconds=1), 365))
+    clock.say("tube", item(at(milliseconds=999), 0))
+    clock.say("tube", item(clock.ledger.at, 366, list="allow"))
+    clock.say("tube", item(list="allow", expires_at=None))
+    for wait in (timedelta(), timedelta(milliseconds=1)):
+        asked = clock.say("industry", RuleSaid(rules=Rules(max_ttl_days=30), reason="shorter"))
+        clock.ledger.at += 7 * day + wait
+        clock.say("rights", Approve(of=asked, audience="public"))
+    starts = moment(clock.ledger.at)
+    for hours, seconds in ((72, 1), (72, 0), (0, 0)):
+        ends = starts + hours * 3600 + seconds
+        clock.say("police", incident("open", incident=f"after-{hours}-{seconds}", ends_at=ends))
+    short = clock.say("police", incident("open", incident="short", ends_at=starts + 1))
+    at(hours=1)
+    clock.say("rescue", Approve(of=short))
+    clock.say("police", incident("close", incident="short"))
+    clock.say("police", incident("update", incident="short"))
+    return clock
+
+
 def a_group() -> Told:
     group = told("tube", "chat", "police")
     group.say("industry", GroupSaid(audience="north", members=("tube", "police")))
@@ -442,7 +679,7 @@ def a_group() -> Told:
 
 
 def faults() -> Told:
-    log = told("tube", "chat")
+    log = told("tube", "chat", "rights")
     good = log.ledger.parcel("tube", item())
     raw = good.envelope.encode()
     log.put(b"not a leaf")
@@ -472,6 +709,9 @@ def faults() -> Told:
     withheld = log.ledger.parcel("industry", MemberSaid(action="suspend", member="chat"))
     log.put(withheld.envelope.encode())
     log.say("chat", item())
+    asked = log.say("industry", RuleSaid(rules=Rules(max_ttl_days=10), reason="agreed"))
+    kept = log.ledger.parcel("rights", Approve(of=asked, audience="public"))
+    log.put(kept.envelope.encode())
     return log
 
 
@@ -480,6 +720,12 @@ HISTORIES = {
     "a stolen key": a_stolen_key,
     "a crisis": a_crisis,
     "a change of rules": a_change_of_rules,
+    "a disguise": a_disguise,
+    "comings and goings": comings_and_goings,
+    "no founding": no_founding,
+    "a split": a_split,
+    "a thief in office": a_thief_in_office,
+    "to the moment": to_the_moment,
     "a group": a_group,
     "faults": faults,
 }
