@@ -1,6 +1,7 @@
 """Software that knows nothing of us verifies our logs, and we verify theirs."""
 
 import base64
+import json
 import os
 import shutil
 import subprocess
@@ -8,7 +9,20 @@ from pathlib import Path
 
 import pytest
 
+from exchanges import an_item
 from logs import ORIGIN, WatchedLog, an_entry, cosigner, log_in_memory, signed
+from served import now, serving
+from tocsin.entries.parties import Role
+from tocsin.entries.statements import (
+    Approve,
+    Erase,
+    Opinion,
+    Rules,
+    RuleSaid,
+    Supersede,
+    View,
+)
+from tocsin.exchange.bundles import decode_bundle
 from tocsin.exchange.fsck import check_published
 from tocsin.exchange.keys import SigningKey, encode_base64
 from tocsin.exchange.merkle import leaf_hash
@@ -19,6 +33,12 @@ from tocsin.exchange.storage import LocalStorage
 
 PROGRAMS = Path(__file__).parents[2] / "go"
 GO_LIBRARIES = Path("/usr/share/gocode")
+RECORD = Path(__file__).parents[2] / "vectors/exchange-record"
+READERS = {
+    "all": ("public", "members", "north"),
+    "members": ("public", "members"),
+    "public": ("public",),
+}
 SIZES = [0, 1, 2, 255, 256, 257, 300, 511, 512, 65_535, 65_536, 65_537, 69_999, 70_000]
 pytestmark = pytest.mark.slow
 
@@ -31,13 +51,18 @@ def go(tmp_path_factory):
     folder = tmp_path_factory.mktemp("go")
     where = {"GO111MODULE": "off", "GOFLAGS": "", "GOPATH": str(GO_LIBRARIES)}
     environment = os.environ | where | {"GOCACHE": str(folder / "cache")}
-    for name in ("verify", "write"):
-        command = ["go", "build", "-o", folder / name, PROGRAMS / f"{name}.go"]
+    for name in ("verify", "write", "record"):
+        sources = sorted((PROGRAMS / name).glob("*.go")) or [PROGRAMS / f"{name}.go"]
+        command = ["go", "build", "-o", folder / name, *sources]
         subprocess.run(command, check=True, env=environment, capture_output=True)
 
-    def run(name, *arguments):
+    def run(name, *arguments, told=""):
         ran = subprocess.run(
-            [folder / name, *map(str, arguments)], capture_output=True, text=True, check=False
+            [folder / name, *map(str, arguments)],
+            input=told,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         return ran.returncode, ran.stdout.splitlines()
 
@@ -162,3 +187,58 @@ def test_we_verify_a_log_that_go_wrote(go, tmp_path, size):
     policy = Policy.parse(f"log {key.verifier}\nquorum none\n".encode())
     tree = Reader(storage, policy).latest(None).tree
     assert list(tree.entries(0, size)) == [an_entry(n) for n in range(size)]
+
+
+def judged_by_go(go, command, entries):
+    """Ask the judge that was written from the specification alone."""
+    told = json.dumps({"Origin": ORIGIN, "Entries": entries})
+    code, lines = go("record", command, told=told)
+    assert code == 0
+    return json.loads(lines[0])
+
+
+def record(name):
+    return json.loads((RECORD / f"{name}.json").read_text())
+
+
+def test_go_reads_the_payloads_of_the_vectors_and_refuses_the_others(go):
+    cases = record("payloads")
+    asked = [{"Payload": one["payload"]} for one in cases["valid"] + cases["invalid"]]
+    numbers = [one["type"] for one in cases["valid"]] + [0] * len(cases["invalid"])
+    assert judged_by_go(go, "payloads", asked) == numbers
+
+
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize("case", record("histories")["histories"], ids=lambda one: one["name"])
+def test_go_comes_to_our_judgements_and_our_register(go, case, reader):
+    entries = [
+        {"Leaf": one["leaf"], "Content": one["content"] * (one["audience"] in READERS[reader])}
+        for one in case["entries"]
+    ]
+    assert judged_by_go(go, "judge", entries) == case["readers"][reader]
+
+
+def test_go_judges_a_live_exchange_as_the_exchange_does(go, tmp_path):
+    with serving(tmp_path) as place:
+        tube, rights = place.join("tube"), place.join("rights", Role.STEWARD, Role.REVIEWER)
+        old, new = tube.say(an_item(1, at=now()), an_item(2, at=now(), audience="public"))
+        rights.say(Opinion(of=new, opinion=View.DISPUTE, audience="public"))
+        tube.say(Supersede(of=old, by=new, reason="better"), Erase(of=old, reason="error"))
+        said = RuleSaid(rules=Rules(max_ttl_days=9), reason="short")
+        asked = place.exchange.say(said).result()[0].index
+        rights.say(Approve(of=asked, audience="public"))
+        path = f"000.p/{asked + 2}"
+        leaves = decode_bundle(place.client().get(f"/tile/entries/{path}").content, asked + 2)
+        contents = place.remote(tube).payloads(0, asked + 2)
+        positions = {one: place.exchange.position(one) for one in ("operator", "tube", "rights")}
+    pairs = zip(leaves, contents, strict=True)
+    entries = [
+        {"Leaf": leaf.hex(), "Content": base64.b64encode(content).decode()}
+        for leaf, content in pairs
+    ]
+    told = judged_by_go(go, "judge", entries)
+    assert told["judged"] == ["allowed"] * (asked + 2)
+    assert told["register"]["positions"] == {
+        name: [one.sequence, one.digest.hex()] for name, one in positions.items()
+    }
+    assert (told["register"]["erased"], told["register"]["rules"]["max_ttl_days"]) == ([old], 9)
