@@ -214,6 +214,7 @@ standings = Table(
     Column("checks", Json, nullable=False),
     Column("incident", Boolean, nullable=False),
     Column("pinned", String(16), nullable=False),
+    Column("quarantined", Boolean, nullable=False, server_default=false()),
     Column("retracted", Boolean, nullable=False),
     Column("stage", String(16), nullable=False),
     Column("disputed", Boolean, nullable=False),

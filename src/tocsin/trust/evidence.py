@@ -69,6 +69,7 @@ def gather(
                 issuer_items=burdens[row.exchange, row.issuer],
                 incident=row.incident,
                 pinned=Stage(row.pinned) if row.pinned else None,
+                quarantined=row.quarantined,
                 retracted=row.retracted,
                 tripped=bool({row.item_id, (row.list_id, row.issuer)} & tripped),
             ),

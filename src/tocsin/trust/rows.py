@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Row, Select, delete, select
 
@@ -14,13 +14,15 @@ from tocsin.trust.opinions import Opinion, Party, Stance
 CHUNK = 400
 """Values in one `IN (...)`: SQLite allows few variables."""
 
+T = TypeVar("T")
+
 _OPPOSITE = {Stance.CONFIRM: Stance.DISPUTE, Stance.DISPUTE: Stance.CONFIRM}
 
 
-def chunks(item_ids: Sequence[int]) -> Iterator[Sequence[int]]:
-    """Cut ids into parts that one statement can name."""
-    for start in range(0, len(item_ids), CHUNK):
-        yield item_ids[start : start + CHUNK]
+def chunks(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Cut values, such as ids, into parts that one statement can name."""
+    for start in range(0, len(values), CHUNK):
+        yield values[start : start + CHUNK]
 
 
 def item_rows(connection: Connection, item_ids: Sequence[int]) -> dict[int, Row[Any]]:
@@ -70,6 +72,7 @@ def first_columns(exchange: str, issuer: Party, now: datetime, *, incident: bool
         "jurisdiction": issuer.jurisdiction,
         "incident": incident,
         "pinned": "",
+        "quarantined": False,
         "retracted": False,
         "stage": Stage.SHADOW.value,
         "disputed": False,

@@ -25,8 +25,9 @@ class Evidence:
     """All that is known of an item when its stage is asked for.
 
     `matches` counts uploads it would have matched in shadow, `issuer_items` what its issuer has
-    asserted within a day. `pinned` is the stage that this node's operator set by hand. `tripped`:
-    the breaker tripped and nobody has cleared it.
+    asserted within a day. `pinned` is the stage that this node's operator set by hand.
+    `quarantined`: its issuer is suspended, or the key that signed it was revoked. `tripped`: the
+    breaker tripped and nobody has cleared it.
     """
 
     issuer: Party
@@ -39,6 +40,7 @@ class Evidence:
     issuer_items: int = 0
     incident: bool = False
     pinned: Stage | None = None
+    quarantined: bool = False
     retracted: bool = False
     tripped: bool = False
 
@@ -94,8 +96,7 @@ def next_stage(evidence: Evidence, rule: TrustRule, now: datetime) -> Placed:
 
 def _always(evidence: Evidence, rule: TrustRule) -> Iterator[_Ceiling]:
     """Yield what holds for block and allow lists alike."""
-    if evidence.retracted:
-        yield _Ceiling(Stage.SHADOW, "retracted", "its issuer took it back")
+    yield from _disowned(evidence)
     if not rule.permits(evidence.issuer, evidence.claim):
         text = f"{evidence.issuer.member} may not assert this here"
         yield _Ceiling(Stage.SHADOW, "not_permitted", text)
@@ -106,10 +107,18 @@ def _always(evidence: Evidence, rule: TrustRule) -> Iterator[_Ceiling]:
             yield _Ceiling(stage, reason.code, reason.text)
 
 
-def _by_hand(evidence: Evidence, pinned: Stage) -> Iterator[_Ceiling]:
-    """Yield what the operator decided: only a retraction and the breaker go before it."""
+def _disowned(evidence: Evidence) -> Iterator[_Ceiling]:
+    """Yield why nobody stands behind the item any more."""
     if evidence.retracted:
         yield _Ceiling(Stage.SHADOW, "retracted", "its issuer took it back")
+    if evidence.quarantined:
+        text = "its issuer is suspended, or its key was revoked"
+        yield _Ceiling(Stage.SHADOW, "quarantined", text)
+
+
+def _by_hand(evidence: Evidence, pinned: Stage) -> Iterator[_Ceiling]:
+    """Yield what the operator decided; a retraction, quarantine and the breaker go before it."""
+    yield from _disowned(evidence)
     if evidence.tripped:
         yield _tripped()
     yield _Ceiling(pinned, "pinned", f"set to {pinned} by hand")

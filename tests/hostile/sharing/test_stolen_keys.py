@@ -6,6 +6,9 @@ was offline meanwhile, those before N stay as they were, and the thief cannot co
 
 from hashlib import sha256
 
+import pytest
+from sqlalchemy import select
+
 from ledger import id_of, item, public_key
 from tocsin.entries.parties import Role
 from tocsin.entries.statements import (
@@ -15,6 +18,7 @@ from tocsin.entries.statements import (
     SignalSaid,
     View,
 )
+from tocsin.recording import tables
 from tocsin.recording.store import Store
 from victims import victim_of
 
@@ -146,6 +150,48 @@ def test_whoever_reads_the_log_for_the_first_time_comes_to_the_same(
     assert fresh.take() == "done"
     assert fresh.stages() == victim.stages()
     store.close()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        KeySaid(action="revoke", member="police", key=public_key("police"), since=0),
+        MemberSaid(action="suspend", member="police"),
+    ],
+    ids=["revoked", "suspended"],
+)
+def test_what_the_thief_confirmed_counts_no_more(ledger, place, victim, said):
+    of = ledger.said("tube", sound(1))
+    confirmed(ledger, of)
+    place.publish()
+    assert victim.take() == "done"
+    ripen(ledger, victim)
+    assert victim.stages() == {of: "enforced"}
+    since = ledger.size - 3
+    said = said.model_copy(update={"since": since}) if isinstance(said, KeySaid) else said
+    ledger.said("industry", said)
+    place.publish()
+    assert victim.take() == "done"
+    victim.following.replay("hub", actor="cli")
+    victim.follower.reload()
+    assert victim.take() == "done"
+    assert victim.stages() == {of: "advisory"}
+
+
+def test_what_a_silenced_member_disputed_stays_disputed(ledger, place, victim):
+    """Else the operator could suspend whoever stands in the way of an item."""
+    of = ledger.said("tube", sound(1))
+    ledger.said("rights", Opinion(of=of, opinion=View.DISPUTE))
+    ledger.said("industry", MemberSaid(action="suspend", member="chat"))
+    ledger.said("industry", KeySaid(action="revoke", member="rights", key=public_key("rights")))
+    place.publish()
+    assert victim.take() == "done"
+    assert disputed(victim) == [True]
+
+
+def disputed(victim):
+    with victim.store.read() as connection:
+        return list(connection.execute(select(tables.items.c.disputed)).scalars())
 
 
 def test_a_captured_entry_is_worth_nothing_to_who_sends_it_again(ledger, place, victim):
