@@ -53,7 +53,7 @@ class Victim:
 
     def faults(self) -> dict[int, str]:
         """Return the code of each entry without effect."""
-        return {one.index: one.code for one in self.following.faults(NAME)}
+        return {one.index: one.code for one in self.following.dossier.faults(NAME)}
 
 
 def victim_of(place, store, folder, member="rights", clock=None) -> Victim:

@@ -28,7 +28,7 @@ from shares import NearPlace, PlainTrust, policy_of
 from tocsin.entries.applying import apply
 from tocsin.entries.envelope import EntryType, Envelope, Parcel
 from tocsin.entries.judging import Allowed, judge
-from tocsin.entries.parties import Kind, Role
+from tocsin.entries.parties import PUBLIC, Kind, Role
 from tocsin.entries.register import Register
 from tocsin.entries.statements import (
     Approve,
@@ -501,7 +501,10 @@ class World:
             node.line.broken = False
             node.clock.at = max(ahead, self.clock.at)
         # Who may not read keeps what it has read, which a newcomer in its place could not.
+        begun = self.size
         self.operate(*(MemberSaid(action="reinstate", member=name) for name in self.nodes))
+        asked = [index for index in self.running.exchange.register().requests if index >= begun]
+        self.nodes["rights"].publisher.put([Approve(of=one, audience=PUBLIC) for one in asked])
         # Reading may lead to saying: that something was destroyed.
         while any(self._arrive(node) for node in self.nodes.values()):
             pass
@@ -741,7 +744,7 @@ class Twin(Running):
 
     def check(self, node: Node, witnessed: bytes) -> None:
         """Verify what the node kept with nothing but the log's key."""
-        (exhibit,) = node.following.evidence(NAME)
+        (exhibit,) = node.following.dossier.evidence(NAME)
         assert exhibit.kind in {"forked", "rolled_back"}
         seen, shown = (exhibit.files[one] for one in ("seen.note", "shown.note"))
         for note in (seen, shown):

@@ -1,5 +1,6 @@
 """Reading a log over http. Any static file server or CDN will do: nothing it says is trusted."""
 
+import time
 import zlib
 
 import httpx
@@ -10,6 +11,10 @@ from tocsin.exchange.tiles import max_bytes
 _ACCEPT = {"Accept-Encoding": "gzip, identity"}
 _GONE = (404, 410)
 _GZIP = 16 + zlib.MAX_WBITS
+
+WHOLE_S = 60.0
+"""How long an object may take from its first byte to its last: each read has a timeout of its own,
+and one byte before each would hold a reader for ever."""
 
 
 class HttpFetch:
@@ -43,11 +48,13 @@ def _read(response: httpx.Response, limit: int) -> bytes:
     if encoding not in {"gzip", "identity"}:
         raise Unavailable(f"the server encodes with {encoding!r}, which it was not asked to")
     inflater = zlib.decompressobj(_GZIP) if encoding == "gzip" else None
-    body = bytearray()
-    for part in response.iter_raw(65_536):
+    body, deadline = bytearray(), time.monotonic() + WHOLE_S
+    for part in response.iter_raw():  # Of no fixed size: what drips would be gathered unseen.
         body += part if inflater is None else inflater.decompress(part, limit + 1 - len(body))
         if len(body) > limit:
             raise Malformed(f"the server sends more than the {limit} bytes this object can have")
+        if time.monotonic() > deadline:
+            raise Unavailable(f"the server took more than {WHOLE_S:.0f} s for one object")
     if inflater is not None and not inflater.eof:
         raise Unavailable("the compressed body breaks off")
     return bytes(body)

@@ -21,7 +21,10 @@ FETCHES = 8
 PAGE_BUNDLES = 16
 """Bundles that are checked and applied together: 4,096 entries, one transaction."""
 
-PAGES_AHEAD = 4
+PAGE_BYTES = 4 << 20
+"""Contents after which a page ends, were it of one bundle: members may write 32 KB an entry."""
+
+PAGES_AHEAD = 3
 """Pages that are being checked while one is applied: bounds the memory."""
 
 _YOUNG = 200_000
@@ -56,21 +59,30 @@ def catch_up(
     waiting: deque[_Waiting] = deque()
     with _seldom_collected(), ThreadPoolExecutor(FETCHES, "bundles") as pool:
         fetched = _fetched(pool, place, tree, bundles)
-        for first in bundles[::page_bundles]:
-            leaves: list[bytes] = []
-            contents: list[bytes] = []
-            for number in range(first, min(first + page_bundles, bundles.stop)):
-                bundle, given = next(fetched)
-                skip = max(start - number * WIDTH, 0)
-                leaves += bundle[skip:]
-                contents += given[skip:]
-            at = max(start, first * WIDTH)
+        at = start
+        for leaves, contents in _pages(fetched, start % WIDTH, page_bundles):
             findings = checkers.check(view.batch(leaves, contents))
             waiting.append(_Waiting(at, leaves, contents, findings))
+            at += len(leaves)
             if len(waiting) > PAGES_AHEAD:
                 yield waiting.popleft().checked()
         while waiting:
             yield waiting.popleft().checked()
+
+
+def _pages(bundles: Iterator[_Bundle], skip: int, most: int) -> Iterator[_Bundle]:
+    """Join bundles into pages, of so many at most; the first few entries are known already."""
+    leaves, contents = list[bytes](), list[bytes]()
+    count = size = 0
+    for bundle, given in bundles:
+        leaves += bundle[skip:]
+        contents += given[skip:]
+        skip, count, size = 0, count + 1, size + sum(map(len, given))
+        if count == most or size > PAGE_BYTES:
+            yield leaves, contents
+            leaves, contents, count, size = [], [], 0, 0
+    if leaves:
+        yield leaves, contents
 
 
 def _fetched(

@@ -105,7 +105,7 @@ class Decisions:
         """Return who this node is at an exchange."""
         try:
             member = self._following.get(exchange).member
-            found = self._following.register(exchange).members.get(member)
+            found = self._following.dossier.register(exchange).members.get(member)
         except NotFound:  # It was left meanwhile.
             return STRANGER
         return STRANGER if found is None else party_of(found)

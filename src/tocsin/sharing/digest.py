@@ -13,7 +13,7 @@ from sqlalchemy import Connection, select
 from tocsin.entries.register import Register
 from tocsin.recording import shared, tables
 from tocsin.recording.store import Store
-from tocsin.sharing.ledger import LISTED
+from tocsin.sharing.holdings import LISTED
 from tocsin.sharing.view import View
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from hashlib import sha256
 
 from tocsin.entries.envelope import EntryType
@@ -23,8 +24,9 @@ from tocsin.entries.statements import (
 from tocsin.errors import InvalidInput
 from tocsin.hashing.url import canonical
 from tocsin.lists.vocabulary import LABELS
-from tocsin.model import Signal, SignalType, Unhashable
+from tocsin.model import ListKind, Signal, SignalType, Unhashable
 from tocsin.sharing.replaying import Checked, Fault, Told, replay
+from tocsin.trust.rule import Claim
 
 INCIDENT = "incident:"
 DRILL = "drill:"
@@ -45,17 +47,21 @@ _GOVERNING = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """An asserted item. `role` names the list that takes it, see `role_of`."""
+    """An asserted item. `role` names the list that takes it, see `role_of`.
+
+    What a node has no use for is left out: thousands are kept until their page is written.
+    """
 
     entry: int
     issuer: str
     key: bytes
     role: str
+    audience: str
     signals: tuple[Signal, ...]
-    labels: tuple[str, ...]
+    claim: Claim
+    incident: bool
+    note: str
     expires_at: datetime | None
-    received_at: datetime
-    said: Assert
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,17 +262,20 @@ def _listing(told: Told, said: Assert, role: str) -> Listing:
         issuer=told.issuer,
         key=told.envelope.key_id,
         role=role,
+        audience=said.audience,
         signals=_signals(said),
-        labels=known_labels(said),
+        claim=_claim(said.labels, said.list, said.territories),
+        incident=said.incident is not None,
+        note=said.note,
         expires_at=None if said.expires_at is None else when(said.expires_at),
-        received_at=told.envelope.received_at,
-        said=said,
     )
 
 
-def known_labels(said: Assert) -> tuple[str, ...]:
-    """Return the labels that this version knows: a later vocabulary may have more."""
-    return tuple(dict.fromkeys(one for one in said.labels if one in LABELS)) if said.labels else ()
+@lru_cache(maxsize=1024)
+def _claim(labels: tuple[str, ...], kind: str, territories: tuple[str, ...]) -> Claim:
+    """Return what is claimed, with the labels that this version knows; most are like another."""
+    known = tuple(dict.fromkeys(one for one in labels if one in LABELS))
+    return Claim(known, ListKind(kind), territories)
 
 
 def _signals(said: Assert) -> tuple[Signal, ...]:

@@ -14,11 +14,10 @@ from functools import lru_cache
 from sqlalchemy import Connection, select, update
 
 from tocsin.entries.parties import Member
-from tocsin.model import ListKind, Stage
+from tocsin.model import Stage
 from tocsin.recording import shared, tables
 from tocsin.recording.bulk import insert_rows, stored_time
 from tocsin.recording.store import Store
-from tocsin.sharing.effects import known_labels
 from tocsin.sharing.trusting import Heard, Received
 from tocsin.trust import receiving
 from tocsin.trust.benign import BenignCorpus
@@ -41,9 +40,9 @@ _STANDING = tables.standings.c
 _COLUMNS = (
     *(_STANDING.item_id, _STANDING.exchange, _STANDING.issuer, _STANDING.organisation),
     *(_STANDING.kind, _STANDING.jurisdiction, _STANDING.claim, _STANDING.checks),
-    *(_STANDING.incident, _STANDING.pinned, _STANDING.retracted, _STANDING.stage),
-    *(_STANDING.disputed, _STANDING.reasons, _STANDING.received_at, _STANDING.since),
-    _STANDING.due_at,
+    *(_STANDING.incident, _STANDING.pinned, _STANDING.quarantined, _STANDING.retracted),
+    *(_STANDING.stage, _STANDING.disputed, _STANDING.reasons, _STANDING.received_at),
+    *(_STANDING.since, _STANDING.due_at),
 )
 
 
@@ -117,11 +116,11 @@ class Entrusted:
             (
                 *(one.item_id, exchange, one.issuer.id, one.issuer.id),
                 *(one.issuer.kind.value, one.issuer.jurisdiction),
-                _claim(known_labels(one.said), one.said.list, one.said.territories),
+                _stored(one.claim),
                 checked,
-                one.said.incident is not None,
+                one.incident,
                 Stage.SHADOW.value if one.drill else "",
-                *(False, Stage.SHADOW.value, False, "[]", now, now, now),
+                *(False, False, Stage.SHADOW.value, False, "[]", now, now, now),
             )
             for one, checked in zip(items, checks, strict=True)
         ]
@@ -131,7 +130,16 @@ class Entrusted:
 
     def heard(self, connection: Connection, opinions: Sequence[Heard]) -> None:
         """Take opinions in; see `Trust`."""
-        for one in opinions:
+        # A member that changes its mind on one item a thousand times is heard once.
+        latest = {
+            (
+                one.item_id,
+                one.member.id,
+                frozenset(replaced_by(Stance(one.said.opinion.value))),
+            ): one
+            for one in opinions
+        }
+        for one in latest.values():
             opinion = Opinion(
                 party_of(one.member), Stance(one.said.opinion.value), one.at, one.said.own_media
             )
@@ -167,20 +175,22 @@ class Entrusted:
 
     def quarantined(self, connection: Connection, item_ids: Sequence[int]) -> None:
         """Keep items in shadow; see `Trust`."""
-        self._pin(connection, item_ids, Stage.SHADOW.value)
+        self._quarantine(connection, item_ids, quarantined=True)
 
     def released(self, connection: Connection, item_ids: Sequence[int]) -> None:
         """Let the evidence decide again; see `Trust`."""
-        self._pin(connection, item_ids, "")
+        self._quarantine(connection, item_ids, quarantined=False)
 
     def settle(self) -> None:
         """Reopen what rested on what was corrected, and place what is due. Raises Unavailable."""
         self._standing.review()
 
-    def _pin(self, connection: Connection, item_ids: Sequence[int], stage: str) -> None:
+    def _quarantine(
+        self, connection: Connection, item_ids: Sequence[int], *, quarantined: bool
+    ) -> None:
         for some in chunks(item_ids):
-            these = _STANDING.item_id.in_(some)
-            connection.execute(update(tables.standings).where(these).values(pinned=stage))
+            change = update(tables.standings).where(_STANDING.item_id.in_(some))
+            connection.execute(change.values(quarantined=quarantined))
         self._place(connection, item_ids)
 
     def _place(self, connection: Connection, item_ids: Sequence[int]) -> None:
@@ -189,9 +199,9 @@ class Entrusted:
 
 
 @lru_cache(maxsize=1024)
-def _claim(labels: tuple[str, ...], kind: str, territories: tuple[str, ...]) -> str:
+def _stored(claim: Claim) -> str:
     """Return a claim as it is stored; most are like the one before."""
-    return json.dumps(claim_json(Claim(labels, ListKind(kind), territories)))
+    return json.dumps(claim_json(claim))
 
 
 def _written(checks: Iterable[receiving.Checks]) -> Iterator[str]:

@@ -7,7 +7,7 @@ from sqlalchemy import select
 from tocsin.entries.statements import Opinion, View
 from tocsin.recording import shared
 from tocsin.recording.store import Store
-from tocsin.sharing.ledger import LISTED
+from tocsin.sharing.holdings import LISTED
 from tocsin.sharing.settings import Terms
 
 

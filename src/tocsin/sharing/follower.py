@@ -2,17 +2,26 @@
 
 Facts about the log freeze the exchange: a fork, a rollback, a checkpoint that does not verify,
 tiles that do not add up to it. Nothing new of it is applied then until a person says so, and its
-lists go on as they are. Facts about one entry concern that entry alone.
+lists go on as they are. A rollback, which may be a cache that lags behind, also ends when all that
+was accepted is shown again. Facts about one entry concern that entry alone.
 """
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from tocsin.errors import Conflict, NotFound
+from tocsin.errors import Conflict, TocsinError
 from tocsin.exchange.checkpoint import Checkpoint, SignedCheckpoint
-from tocsin.exchange.errors import Damaged, Malformed, Unverified
+from tocsin.exchange.errors import Damaged, ExchangeError, Malformed, Unverified
 from tocsin.exchange.note import Note
-from tocsin.exchange.reading import Advanced, Forked, Outcome, Reader, RolledBack, Unproven
+from tocsin.exchange.reading import (
+    Advanced,
+    Forked,
+    Outcome,
+    Reader,
+    RolledBack,
+    Unchanged,
+    Unproven,
+)
 from tocsin.exchange.tiles import WIDTH
 from tocsin.exchange.tree import Tree
 from tocsin.recording.store import Store
@@ -20,7 +29,7 @@ from tocsin.sharing.answers import Ring
 from tocsin.sharing.catching import catch_up
 from tocsin.sharing.checkers import Checkers
 from tocsin.sharing.effects import Joined
-from tocsin.sharing.keeping import Advance, Exhibit, Keeper
+from tocsin.sharing.keeping import ROLLED_BACK, Advance, Exhibit, Keeper
 from tocsin.sharing.ledger import Page
 from tocsin.sharing.place import Place
 from tocsin.sharing.replaying import Checked, joined
@@ -80,10 +89,13 @@ class Follower:
 
     def catch_up(self, progress: Progress = _silent) -> None:
         """Fetch the newest checkpoint, and apply everything up to it."""
-        view = self._loaded()
+        view = self._loaded(even_smaller=True)
         reader = Reader(self._place, view.followed.log)
         try:
-            self._take(view, reader.latest(view.note), progress)
+            outcome = reader.latest(view.note)
+            if view.smaller is not None and not isinstance(outcome, RolledBack):
+                outcome = self._thawed(view, view.smaller, outcome, reader)
+            self._take(view, outcome, progress)
         except BaseException:
             self._view = None
             raise
@@ -110,9 +122,10 @@ class Follower:
         try:
             note = self._place.cosigned()
             view.followed.quorum.open(note)
-        except (NotFound, Malformed, Unverified):
+            outcome = Reader(self._place, view.followed.log).compare(view.note, note)
+        except (TocsinError, ExchangeError):
+            # Not there, not enough, not readable: all of it means that no quorum was seen.
             return False
-        outcome = Reader(self._place, view.followed.log).compare(view.note, note)
         if isinstance(outcome, Forked):
             raise self._freeze(view, outcome)
         return True
@@ -234,7 +247,7 @@ class Follower:
             case RolledBack(seen, shown):
                 files = {"seen.note": seen.note, "shown.note": shown.note}
                 sizes = f"{shown.checkpoint.size} after {seen.checkpoint.size} entries"
-                exhibit = Exhibit("rolled_back", f"it showed a smaller log: {sizes}", files)
+                exhibit = Exhibit(ROLLED_BACK, f"it showed a smaller log: {sizes}", files)
             case Unproven(note, reason):
                 exhibit = Exhibit(
                     "unproven", f"its checkpoint does not stand: {reason}", {"shown.note": note}
@@ -245,10 +258,23 @@ class Follower:
         self._keeper.freeze(view.followed, exhibit)
         return Frozen(f"{view.followed.name} is frozen: {exhibit.reason}")
 
-    def _loaded(self) -> View:
+    def _thawed(self, view: View, smaller: bytes, outcome: Outcome, reader: Reader) -> Outcome:
+        """Let what a rollback froze go on: what was accepted is there again, or there is worse.
+
+        The smaller log must have been a part of what is shown now, or it was another history.
+        """
+        if isinstance(outcome, Advanced | Unchanged):
+            before = reader.compare(smaller, outcome.signed.note)
+            outcome = before if isinstance(before, Forked) else outcome
+        self._keeper.thaw(view.followed, actor="node")
+        view.frozen, view.smaller = "", None
+        return outcome
+
+    def _loaded(self, *, even_smaller: bool = False) -> View:
+        """The view; raises Frozen where the exchange is, unless by a rollback, if so asked."""
         if self._view is None:
             view = View.load(self._store, self._id)
-            if view.frozen:
+            if view.frozen and not (even_smaller and view.smaller):
                 raise Frozen(f"{view.followed.name} is frozen: {view.frozen}")
             self._view = view
         return self._view

@@ -23,6 +23,9 @@ from tocsin.sharing.trusting import Trust
 Changed = Callable[[], object]
 """Told after lists changed: refresh the indices, wake the look-back."""
 
+ROLLED_BACK = "rolled_back"
+"""The kind of exhibit of a log that became smaller: the only one that time may explain."""
+
 
 @dataclass(frozen=True, slots=True)
 class Exhibit:
@@ -128,6 +131,18 @@ class Keeper:
             connection.execute(shared.evidence.insert().values(values))
             body = {"kind": exhibit.kind, "reason": exhibit.reason}
             record_in(connection, Event(now, Tag.EXCHANGE_FROZEN, "node", followed.name, body))
+
+        self._store.write(job).result()
+
+    def thaw(self, followed: Followed, *, actor: str, forget: bool = False) -> None:
+        """Let a frozen exchange go on; `forget` drops the checkpoint that was accepted last."""
+        values: dict[str, Any] = {"frozen": "", "suspect": ""} | ({"note": None} if forget else {})
+
+        def job(connection: Connection) -> None:
+            here = shared.exchanges.c.id == followed.id
+            connection.execute(update(shared.exchanges).where(here).values(values))
+            now, body = self._clock(), {"forget": forget}
+            record_in(connection, Event(now, Tag.EXCHANGE_RESUMED, actor, followed.name, body))
 
         self._store.write(job).result()
 

@@ -7,7 +7,10 @@ back. Whole leaves would take ten times the room; nothing else of them is asked 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 
+from sqlalchemy import Connection, select
+
 from tocsin.entries.envelope import KEY_ID_BYTES, NOTHING, Envelope
+from tocsin.recording import shared
 
 BLOCK = 256
 """Entries in one row of the database."""
@@ -24,6 +27,13 @@ _MALFORMED = bytes(_ROW)
 
 Load = Callable[[int], bytes]
 """Reads a block from the database, empty where there is none yet."""
+
+
+def stored_block(connection: Connection, exchange_id: int, number: int) -> bytes:
+    """Read a block from the database, empty where there is none yet."""
+    block = shared.leaves.c
+    at = (block.exchange_id == exchange_id) & (block.block == number)
+    return connection.execute(select(block.data).where(at)).scalar() or b""
 
 
 def brief(leaf: bytes, *, malformed: bool) -> bytes:
@@ -60,6 +70,11 @@ class Leaves:
         if row == _MALFORMED:
             return None
         return Envelope(row[0], 0, 0, 0, 0, row[1:], NOTHING, NOTHING, bytes(64))
+
+    def key_of(self, index: int) -> bytes | None:
+        """Return the id of the key that signed the entry at an index."""
+        found = self.find(index)
+        return None if found is None else found.key_id
 
     def _block(self, number: int) -> bytes:
         if number in self._blocks:

@@ -5,29 +5,24 @@ entries follow. So a crash at any point leaves the state of some prefix of the l
 that follow the same exchange cannot both apply an entry; and applying a log again changes nothing.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, update
 
 from tocsin.entries import statements
 from tocsin.entries.envelope import Position
 from tocsin.entries.register import Register
 from tocsin.entries.statements import Erased
 from tocsin.errors import Conflict
-from tocsin.lists.items import next_item_id
-from tocsin.lists.rules import create_in
-from tocsin.model import ListKind, Stage
-from tocsin.recording import shared, tables
-from tocsin.recording.bulk import insert_rows, stored_json, stored_time
+from tocsin.recording import shared
+from tocsin.recording.bulk import insert_rows
 from tocsin.recording.events import Event, Tag
-from tocsin.recording.store import next_revision, record_in
+from tocsin.recording.store import record_in
 from tocsin.sharing.effects import (
-    DRILL,
     Chunk,
     Delisted,
     Destroyed,
@@ -40,43 +35,19 @@ from tocsin.sharing.effects import (
     Released,
     Reported,
 )
-from tocsin.sharing.outbox import intend_in
+from tocsin.sharing.faults import note_faults
+from tocsin.sharing.holdings import ERASED, LEFT, LISTED, Holdings
+from tocsin.sharing.outbox import blank_in, intend_in
 from tocsin.sharing.replaying import Fault
 from tocsin.sharing.settings import Followed
-from tocsin.sharing.trusting import Heard, Received, Trust
-
-LISTED = "listed"
-ERASED = "erased"
-LEFT = "left"
-
-MAX_FAULTS = 1000
-"""Faults of one exchange that are kept one by one; all are counted."""
-
-MAX_LISTS = 200
-"""Lists that one exchange may fill. Items for yet another one are left out."""
+from tocsin.sharing.shelves import MAX_LISTS, Shelves
+from tocsin.sharing.trusting import Trust
+from tocsin.sharing.voices import Voices
+from tocsin.trust.rows import chunks
 
 LONG_PAGE = 4096
-LONG_PAGE_KIB = 65_536
+LONG_PAGE_KIB = 32_768
 """Entries from which a page is a long one, and the memory that SQLite may take for it."""
-
-_SOME = 400
-"""Values in one `IN (...)`."""
-
-_ITEM = tables.items.c
-_SIGNAL = tables.signals.c
-_SHARED = shared.shared_items.c
-_ITEM_COLUMNS = (
-    *(_ITEM.id, _ITEM.list_id, _ITEM.source_id, _ITEM.labels, _ITEM.note, _ITEM.enabled),
-    *(_ITEM.expires_at, _ITEM.created_at, _ITEM.stage, _ITEM.disputed, _ITEM.issuer),
-)
-_SIGNAL_COLUMNS = (
-    *(_SIGNAL.item_id, _SIGNAL.list_id, _SIGNAL.type, _SIGNAL.value, _SIGNAL.quality),
-    *(_SIGNAL.revision, _SIGNAL.removed),
-)
-_SHARED_COLUMNS = (
-    *(_SHARED.exchange_id, _SHARED.entry, _SHARED.item_id, _SHARED.issuer, _SHARED.key),
-    *(_SHARED.audience, _SHARED.state, _SHARED.round),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +71,9 @@ class Ledger:
         self._followed = followed
         self._trust = trust
         self._now = now
+        self._shelves = Shelves(connection, followed, now)
+        self._holdings = Holdings(connection, followed, now)
+        self._voices = Voices(connection, followed, trust)
 
     def write(self, page: Page) -> None:
         """Apply entries. Raises Conflict if they are not the next ones."""
@@ -126,24 +100,20 @@ class Ledger:
         self._write_chains(page.chains)
         self._write_blocks(page.blocks)
         faults = [*chunk.faults, *self._list(page)]
-        self._hear([one for one in chunk.effects if isinstance(one, Held)], page.register)
+        self._hear(page)
         self._delist([one for one in chunk.effects if isinstance(one, Delisted)])
+        self._destroy([one for one in chunk.effects if isinstance(one, Destroyed)])
+        self._quarantine(chunk.effects)
         for effect in chunk.effects:
             self._carry_out(effect)
-        self._write_faults(faults)
+        note_faults(self._connection, self._followed, faults, self._now)
         body = {"from": chunk.start, "to": chunk.end, "effects": len(chunk.effects)}
         self._record(Tag.ENTRIES_APPLIED, body)
 
     def sweep(self) -> None:
         """End a replay from the start: what it did not come across is not ours any more."""
-        here, item = self._here(), shared.shared_items.c
-        stale = self._connection.execute(
-            select(item.item_id).where(here, item.round < self._followed.round)
-        ).scalars()
-        self._remove(list(stale), LEFT)
-        opinion = shared.shared_opinions.c
-        old = (opinion.exchange_id == self._followed.id) & (opinion.round < self._followed.round)
-        self._withdraw(old)
+        self._holdings.remove(self._holdings.stale(), LEFT)
+        self._voices.sweep()
 
     def _advance(self, page: Page) -> None:
         """Move the position: the condition under which all the rest is true."""
@@ -164,13 +134,9 @@ class Ledger:
 
     def _write_chains(self, chains: Mapping[str, Position]) -> None:
         chain = shared.chains.c
-        names = list(chains)
-        for some in _parts(names):
-            self._connection.execute(
-                delete(shared.chains).where(
-                    chain.exchange_id == self._followed.id, chain.member.in_(some)
-                )
-            )
+        for some in chunks(list(chains)):
+            these = (chain.exchange_id == self._followed.id) & chain.member.in_(some)
+            self._connection.execute(delete(shared.chains).where(these))
         rows = [(self._followed.id, name, one.sequence, one.digest) for name, one in chains.items()]
         columns = (chain.exchange_id, chain.member, chain.sequence, chain.digest)
         insert_rows(self._connection, columns, rows)
@@ -190,309 +156,72 @@ class Ledger:
         listings = [one for one in page.chunk.effects if isinstance(one, Listing)]
         if not listings:
             return []
-        known = self._known(page.chunk) if self._followed.round else {}
-        lists = self._lists({one.role: one for one in listings})
-        fresh, again, faults = [], [], []
-        for one in listings:
-            if one.entry in known:
-                again.append(known[one.entry])
-            elif one.role in lists:
-                fresh.append(one)
-            else:
-                reason = f"this exchange fills {MAX_LISTS} lists already"
-                faults.append(Fault(one.entry, "too_many_lists", reason))
-        self._insert(fresh, lists, page.register)
-        self._confirm(again)
-        return faults
+        chunk, holdings = page.chunk, self._holdings
+        known = holdings.between(chunk.start, chunk.end) if self._followed.round else {}
+        lists = self._shelves.of(_firsts(listings))
+        fresh = [one for one in listings if one.entry not in known]
+        received = holdings.put([one for one in fresh if one.role in lists], lists, page.register)
+        if received:
+            self._trust.received(self._connection, self._followed.name, received)
+        holdings.confirm([known[one.entry] for one in listings if one.entry in known])
+        return [_crowded(one) for one in fresh if one.role not in lists]
 
-    def _insert(
-        self, listings: Sequence[Listing], lists: Mapping[str, int], register: Register
-    ) -> None:
-        if not listings:
-            return
-        revision = next_revision(self._connection)
-        first = next_item_id(self._connection)
-        here, now = self._followed, stored_time(self._now, self._connection.dialect)
-        dialect = self._connection.dialect
-        items, signals, entries, received = [], [], [], []
-        for number, one in enumerate(listings, start=first):
-            said, list_id = one.said, lists[one.role]
-            acts = said.list == "block"  # Allow lists have no stages: what is out must be off.
-            labels = stored_json(list(one.labels), dialect) if one.labels else "[]"
-            end = stored_time(one.expires_at, dialect)
-            items.append(
-                (
-                    *(number, list_id, str(one.entry), labels, said.note, acts, end, now),
-                    *(Stage.SHADOW.value, False, one.issuer),
-                )
-            )
-            signals += [
-                (number, list_id, sign.type.value, sign.value, sign.quality, revision, False)
-                for sign in one.signals
-            ]
-            entries.append(
-                (here.id, one.entry, number, one.issuer, one.key, said.audience, LISTED, here.round)
-            )
-            member, drill = register.members[one.issuer], one.role.startswith(DRILL)
-            received.append(Received(number, member, one.signals, said, one.received_at, drill))
-        insert_rows(self._connection, _ITEM_COLUMNS, items)
-        insert_rows(self._connection, _SIGNAL_COLUMNS, signals)
-        insert_rows(self._connection, _SHARED_COLUMNS, entries)
-        self._trust.received(self._connection, here.name, received)
-
-    def _known(self, chunk: Chunk) -> dict[int, Row[Any]]:
-        entry = shared.shared_items.c.entry
-        rows = self._connection.execute(
-            select(shared.shared_items).where(self._here(), entry >= chunk.start, entry < chunk.end)
-        )
-        return {row.entry: row for row in rows}
-
-    def _confirm(self, rows: Sequence[Row[Any]]) -> None:
-        """Note that a replay came across items, and list again those of a group we are back in."""
-        entry = shared.shared_items.c.entry
-        for some in _parts([row.entry for row in rows]):
-            self._connection.execute(
-                update(shared.shared_items)
-                .where(self._here(), entry.in_(some))
-                .values(round=self._followed.round)
-            )
-        self._restore([row.item_id for row in rows if row.state == LEFT])
-
-    def _lists(self, roles: Mapping[str, Listing]) -> dict[str, int]:
-        """Find the list of each role, and make those that are not there yet."""
-        row = shared.shared_lists.c
-        found = self._connection.execute(
-            select(row.role, row.list_id).where(row.exchange_id == self._followed.id)
-        )
-        lists = {row.role: row.list_id for row in found}
-        for role, example in roles.items():
-            if role not in lists and len(lists) < MAX_LISTS:
-                lists[role] = self._make_list(role, example)
-        return lists
-
-    def _make_list(self, role: str, example: Listing) -> int:
-        kind = ListKind(example.said.list)
-        draft = self._followed.draft(role, kind, example.said)
-        draft = replace(draft, name=self._free_name(draft.name))
-        rule = create_in(self._connection, draft, self._now, actor=self._followed.name)
-        values = {"exchange_id": self._followed.id, "role": role, "list_id": rule.id}
-        self._connection.execute(insert(shared.shared_lists).values(values))
-        return rule.id
-
-    def _free_name(self, wanted: str) -> str:
-        name, number = wanted, 1
-        query = select(func.count()).select_from(tables.lists)
-        while self._connection.execute(query.where(tables.lists.c.name == name)).scalar_one():
-            number += 1
-            name = f"{wanted}-{number}"
-        return name
-
-    def _hear(self, opinions: Sequence[Held], register: Register) -> None:
-        if not opinions:
-            return
-        about = self._items_of([one.said.of for one in opinions])
-        known = self._opinions_of([one.entry for one in opinions]) if self._followed.round else {}
-        opinion = shared.shared_opinions.c
-        rows, heard = [], []
-        for one in opinions:
-            item = about.get(one.said.of)
-            if item is None:
-                continue
-            if one.entry not in known:
-                stance = one.said.opinion.value
-                rows.append(
-                    (
-                        *(self._followed.id, one.entry, item.item_id, one.issuer, stance),
-                        self._followed.round,
-                    )
-                )
-            heard.append(Heard(item.item_id, register.members[one.issuer], one.said, one.at))
-        columns = (opinion.exchange_id, opinion.entry, opinion.item_id, opinion.member)
-        insert_rows(self._connection, (*columns, opinion.stance, opinion.round), rows)
-        for some in _parts(list(known)):
-            self._connection.execute(
-                update(shared.shared_opinions)
-                .where(opinion.exchange_id == self._followed.id, opinion.entry.in_(some))
-                .values(round=self._followed.round)
-            )
-        self._trust.heard(self._connection, heard)
-
-    def _opinions_of(self, entries: Sequence[int]) -> dict[int, int]:
-        opinion = shared.shared_opinions.c
-        found: dict[int, int] = {}
-        for some in _parts(entries):
-            rows = self._connection.execute(
-                select(opinion.entry, opinion.item_id).where(
-                    opinion.exchange_id == self._followed.id, opinion.entry.in_(some)
-                )
-            )
-            found.update((entry, item_id) for entry, item_id in rows)
-        return found
+    def _hear(self, page: Page) -> None:
+        opinions = [one for one in page.chunk.effects if isinstance(one, Held)]
+        if opinions:
+            about = self._holdings.of(one.said.of for one in opinions)
+            self._voices.hear(opinions, about, page.register)
 
     def _delist(self, effects: Sequence[Delisted]) -> None:
-        found = self._items_of([one.of for one in effects])
+        found = self._holdings.of(one.of for one in effects)
         for why in sorted({one.why for one in effects}):
             rows = [found[one.of] for one in effects if one.why == why and one.of in found]
             ids = [row.item_id for row in rows if row.state in {LISTED, LEFT}]
-            self._remove(ids, why)
+            self._holdings.remove(ids, why)
             self._trust.retracted(self._connection, ids)
 
     def _carry_out(self, effect: Effect) -> None:
+        holdings = self._holdings
         match effect:
-            case Destroyed():
-                self._destroy(effect)
-            case Quarantined():
-                self._trust.quarantined(self._connection, self._asserted(effect))
-            case Released():
-                self._release(effect)
             case Left():
-                self._remove(self._addressed(effect, LISTED), LEFT)
+                holdings.remove(holdings.addressed(effect, LISTED), LEFT)
             case Joined():
-                self._restore(self._addressed(effect, LEFT))
+                holdings.restore(holdings.addressed(effect, LEFT))
             case Reported():
                 self._report(effect)
             case _:
                 pass
 
-    def _addressed(self, effect: Left | Joined, state: str) -> list[int]:
-        """Find what an audience was told before we left or joined it; later items are listed."""
-        item = shared.shared_items.c
-        found = self._connection.execute(
-            select(item.item_id).where(
-                self._here(),
-                item.audience == effect.audience,
-                item.state == state,
-                item.entry < effect.entry,
-            )
-        ).scalars()
-        return list(found)
+    def _quarantine(self, effects: Sequence[Effect]) -> None:
+        """Take items out of action, and let them rise again: as it is after the last effect.
 
-    def _release(self, effect: Released) -> None:
-        """Let an issuer's items rise again, but not those of drills: they never act."""
-        whole = set(self._asserted(Quarantined(effect.issuer, None, 0, 2**62)))
-        item, role = tables.items.c, shared.shared_lists.c
-        drills = (
-            select(item.id)
-            .join(shared.shared_lists, role.list_id == item.list_id)
-            .where(role.exchange_id == self._followed.id, role.role.startswith(DRILL))
-        )
-        whole -= set(self._connection.execute(drills).scalars())
-        self._trust.released(self._connection, sorted(whole))
+        A log may suspend a member and take it back a thousand times; its items are touched once.
+        """
+        stays, silent = _quarantines(effects), _quarantines(effects, lasting=False)
+        for issuer in {one.issuer for one in effects if isinstance(one, Released)}:
+            whole = Quarantined(issuer, None, 0, 2**62)
+            self._trust.released(self._connection, self._holdings.asserted(whole))
+        for one in stays:
+            self._trust.quarantined(self._connection, self._holdings.asserted(one))
+        for one in silent:
+            self._voices.silence(one)
 
-    def _asserted(self, which: Quarantined) -> list[int]:
-        item = shared.shared_items.c
-        query = select(item.item_id).where(
-            self._here(),
-            item.issuer == which.issuer,
-            item.entry >= which.since,
-            item.entry < which.before,
-        )
-        if which.key is not None:
-            query = query.where(item.key == which.key)
-        return list(self._connection.execute(query).scalars())
-
-    def _destroy(self, effect: Destroyed) -> None:
-        """Overwrite what an erased entry said, and have the receipt sent if there was anything."""
-        self._forget_sent(effect.of)
-        item = self._items_of([effect.of]).get(effect.of)
-        opinion = shared.shared_opinions.c
-        held = (opinion.exchange_id == self._followed.id) & (opinion.entry == effect.of)
-        withdrawn = self._withdraw(held)
-        if item is not None and item.state != ERASED:
-            self._remove([item.item_id], ERASED)
-            self._overwrite(item.item_id)
-            self._trust.destroyed(self._connection, [item.item_id])
-        elif not withdrawn:
+    def _destroy(self, effects: Sequence[Destroyed]) -> None:
+        """Overwrite what erased entries said, and have receipts sent where there was anything."""
+        asked = {one.of: one.entry for one in reversed(effects)}
+        if not asked:
             return
-        if self._followed.member:
-            receipt = statements.write(Erased(of=effect.entry))
+        blank_in(self._connection, self._followed.id, list(asked))
+        items = self._holdings.of(asked)
+        items = {of: row for of, row in items.items() if row.state != ERASED}
+        gone = [row.item_id for row in items.values()]
+        held = items.keys() | self._voices.forget(list(asked))
+        self._holdings.remove(gone, ERASED)
+        self._holdings.overwrite(gone)
+        self._trust.destroyed(self._connection, gone)
+        for of in sorted(held) if self._followed.member else ():
+            receipt = statements.write(Erased(of=asked[of]))
             intend_in(self._connection, self._followed.id, receipt, self._now)
-
-    def _forget_sent(self, entry: int) -> None:
-        """Overwrite what was erased where it was ours: who said it has it in its outbox."""
-        sent, blank = shared.outbox.c, {"payload": b"", "nonce": b""}
-        here = (sent.exchange_id == self._followed.id) & (sent.entry == entry)
-        self._connection.execute(update(shared.outbox).where(here).values(blank))
-
-    def _overwrite(self, item_id: int) -> None:
-        of_item = tables.items.c.id == item_id
-        nothing = {"labels": [], "note": "", "source_id": ""}
-        self._connection.execute(update(tables.items).where(of_item).values(nothing))
-        of_signal = tables.signals.c.item_id == item_id
-        blank = {"value": b"", "quality": None}
-        self._connection.execute(update(tables.signals).where(of_signal).values(blank))
-
-    def _withdraw(self, which: ColumnElement[bool]) -> int:
-        opinion = shared.shared_opinions.c
-        rows = self._connection.execute(
-            select(opinion.item_id, opinion.member, opinion.stance).where(which)
-        ).all()
-        self._connection.execute(delete(shared.shared_opinions).where(which))
-        for item_id, member, stance in rows:
-            self._trust.withdrawn(self._connection, item_id, member, stance)
-        return len(rows)
-
-    def _remove(self, item_ids: Sequence[int], why: str) -> None:
-        self._set_removed(item_ids, self._now, why)
-
-    def _restore(self, item_ids: Sequence[int]) -> None:
-        self._set_removed(item_ids, None, LISTED)
-
-    def _set_removed(self, item_ids: Sequence[int], at: datetime | None, state: str) -> None:
-        if not item_ids:
-            return
-        revision = next_revision(self._connection)
-        for some in _parts(item_ids):
-            self._connection.execute(
-                update(shared.shared_items).where(_SHARED.item_id.in_(some)).values(state=state)
-            )
-            self._connection.execute(
-                update(tables.items).where(_ITEM.id.in_(some)).values(removed_at=at)
-            )
-            self._connection.execute(
-                update(tables.signals)
-                .where(_SIGNAL.item_id.in_(some))
-                .values(removed=at is not None, revision=revision)
-            )
-
-    def _items_of(self, entries: Iterable[int]) -> dict[int, Row[Any]]:
-        found: dict[int, Row[Any]] = {}
-        for some in _parts(sorted(set(entries))):
-            rows = self._connection.execute(
-                select(shared.shared_items).where(
-                    self._here(), shared.shared_items.c.entry.in_(some)
-                )
-            )
-            found.update((row.entry, row) for row in rows)
-        return found
-
-    def _write_faults(self, found: Sequence[Fault]) -> None:
-        """Count faults by code, keep the first of them, and let the suspicious ones be seen."""
-        if not found:
-            return
-        exchange, here = shared.exchanges.c, shared.exchanges.c.id == self._followed.id
-        query = select(exchange.faults, exchange.suspect).where(here)
-        counts, suspect = self._connection.execute(query).one()
-        room = max(0, MAX_FAULTS - sum(counts.values()))
-        for fault in found:
-            counts[fault.code] = counts.get(fault.code, 0) + 1
-        worst = next((one for one in found if one.suspicious), None)
-        if worst is not None and not suspect:
-            suspect = f"entry {worst.index}: {worst.reason}"
-            self._record(Tag.EXCHANGE_SUSPECTED, {"entry": worst.index, "code": worst.code})
-        values = {"faults": counts, "suspect": suspect}
-        self._connection.execute(update(shared.exchanges).where(here).values(values))
-        kept = {one.index: one for one in found[:room]}
-        column = shared.faults.c
-        for some in _parts(list(kept)):
-            at = (column.exchange_id == self._followed.id) & column.entry.in_(some)
-            self._connection.execute(delete(shared.faults).where(at))
-        columns = (column.exchange_id, column.entry, column.code, column.reason, column.at)
-        now = stored_time(self._now, self._connection.dialect)
-        rows = [(self._followed.id, one.index, one.code, one.reason, now) for one in kept.values()]
-        insert_rows(self._connection, columns, rows)
-        for one in kept.values():
-            self._record(Tag.ENTRY_REFUSED, {"entry": one.index, "code": one.code})
 
     def _report(self, line: Reported) -> None:
         body = {"entry": line.entry, "member": line.issuer, "action": line.action}
@@ -504,17 +233,25 @@ class Ledger:
     def _record(self, tag: Tag, body: dict[str, Any]) -> None:
         record_in(self._connection, Event(self._now, tag, "node", self._followed.name, body))
 
-    def _here(self) -> ColumnElement[bool]:
-        return shared.shared_items.c.exchange_id == self._followed.id
+
+def _firsts(listings: Sequence[Listing]) -> dict[str, Listing]:
+    """Return the first item for each list."""
+    return {one.role: one for one in reversed(listings)}
 
 
-def _parts(values: Sequence[Any]) -> Iterable[Sequence[Any]]:
-    return (values[at : at + _SOME] for at in range(0, len(values), _SOME))
+def _crowded(one: Listing) -> Fault:
+    reason = f"{one.issuer} has begun {MAX_LISTS} lists already"
+    return Fault(one.entry, "too_many_lists", reason)
 
 
-def digest_of(rows: Iterable[tuple[Any, ...]]) -> bytes:
-    """Hash rows in the order given."""
-    hasher = sha256()
-    for row in rows:
-        hasher.update(repr(row).encode())
-    return hasher.digest()
+def _quarantines(effects: Sequence[Effect], *, lasting: bool = True) -> list[Quarantined]:
+    """Join quarantines of one member and key; of the `lasting` ones none was released behind it."""
+    found: dict[tuple[str, bytes | None], Quarantined] = {}
+    for one in effects:
+        if isinstance(one, Released) and lasting:
+            found = {key: other for key, other in found.items() if other.issuer != one.issuer}
+        elif isinstance(one, Quarantined):
+            old = found.get((one.issuer, one.key), one)
+            since, before = min(old.since, one.since), max(old.before, one.before)
+            found[one.issuer, one.key] = Quarantined(one.issuer, one.key, since, before)
+    return list(found.values())

@@ -1,13 +1,15 @@
 """The outbox: statements that this node means to publish, stored before anything is sent."""
 
 import secrets
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, func, insert, select, update
 
 from tocsin.entries.envelope import NONCE_BYTES
 from tocsin.recording import shared
+from tocsin.trust.rows import chunks
 
 
 class State(StrEnum):
@@ -41,3 +43,19 @@ def intend_in(
     }
     row = connection.execute(insert(shared.outbox).values(values).returning(shared.outbox.c.id))
     return int(row.scalar_one())
+
+
+def blank_in(connection: Connection, exchange_id: int, entries: Sequence[int]) -> None:
+    """Overwrite what was erased where it was ours: who said it has it here."""
+    sent, blank = shared.outbox.c, {"payload": b"", "nonce": b""}
+    for some in chunks(entries):
+        here = (sent.exchange_id == exchange_id) & sent.entry.in_(some)
+        connection.execute(update(shared.outbox).where(here).values(blank))
+
+
+def count_in(connection: Connection, state: State) -> dict[int, int]:
+    """Count the statements in a state, by exchange."""
+    column = shared.outbox.c
+    query = select(column.exchange_id, func.count()).where(column.state == state.value)
+    rows = connection.execute(query.group_by(column.exchange_id))
+    return {row[0]: row[1] for row in rows}

@@ -61,7 +61,13 @@ class Publisher:
         if that is not known: it is in the outbox and will be sent again.
         """
         (number,) = self.put([statement], urgent=urgent)
-        self.send()
+        try:
+            self.send()
+        except Unavailable as error:
+            raise Unavailable(
+                f"statement {number} waits in the outbox: {error}",
+                advice="Do not say it again: `tocsin sync` sends it, or a node that serves.",
+            ) from error
         row = self._read(shared.outbox.c.id == number)[0]
         if row.state == State.DONE.value:
             return int(row.entry)

@@ -8,13 +8,14 @@ from typing import Any
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from sqlalchemy import Row
 
-from tocsin.entries.statements import Assert, View
+from tocsin.entries.statements import View
 from tocsin.errors import Damaged, InvalidInput
 from tocsin.exchange.errors import Malformed
 from tocsin.exchange.policy import Policy
 from tocsin.lists.rules import DEFAULT_TTL_DAYS, ListDraft
 from tocsin.model import ListKind, Verdict
 from tocsin.sharing.effects import DRILL, INCIDENT
+from tocsin.trust.rule import Claim
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,23}")
 INCIDENT_TTL_DAYS = 3.0
@@ -99,21 +100,22 @@ class Followed:
         """Whether its lists of that kind are in force."""
         return self.acting and (kind is ListKind.BLOCK or self.terms.allow)
 
-    def draft(self, role: str, kind: ListKind, example: Assert) -> ListDraft:
-        """Return the list that takes the items of a role; `example` is one of them."""
+    def draft(self, role: str, claim: Claim) -> ListDraft:
+        """Return the list that takes the items of a role; `claim` is that of one of them."""
+        kind = claim.list_kind
         base = role.partition("@")[0].removesuffix("/allow")
         drill = base.startswith(DRILL)
-        words = [self.name, *_words(base, kind), *_where(example.territories)]
+        words = [self.name, *_words(base, kind), *_where(claim.territories)]
         verdict = Verdict.ALLOW if drill else self.terms.verdict
         exact = Verdict.ALLOW if drill else self.terms.exact_verdict
         short = base.startswith((INCIDENT, DRILL))
-        what = f"incident {example.incident}" if short else f"{kind.value} list"
+        what = f"incident {_incident(base)}" if short else f"{kind.value} list"
         return ListDraft(
             name="-".join(words)[:_MAX_LIST_CHARS],
             kind=kind,
             verdict=verdict if kind is ListKind.BLOCK else Verdict.ALLOW,
             exact_verdict=exact if kind is ListKind.BLOCK else Verdict.ALLOW,
-            territories=tuple(sorted(set(example.territories))),
+            territories=tuple(sorted(set(claim.territories))),
             reason=f"{'DRILL: ' if drill else ''}{what} of the exchange {self.name}",
             enabled=self.counts(kind),
             ttl_days=INCIDENT_TTL_DAYS if short else DEFAULT_TTL_DAYS,
@@ -130,9 +132,13 @@ def parse_policy(text: str) -> Policy:
 
 
 def _words(base: str, kind: ListKind) -> list[str]:
-    incident = base.removeprefix(INCIDENT).removeprefix(DRILL)
+    incident = _incident(base)
     words = [incident] if incident != base else []
     return [*words, "allow"] if kind is ListKind.ALLOW else words
+
+
+def _incident(base: str) -> str:
+    return base.removeprefix(INCIDENT).removeprefix(DRILL)
 
 
 def _where(territories: tuple[str, ...]) -> list[str]:

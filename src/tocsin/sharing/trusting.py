@@ -8,8 +8,9 @@ from typing import Protocol
 from sqlalchemy import Connection
 
 from tocsin.entries.parties import Member
-from tocsin.entries.statements import Assert, Opinion
+from tocsin.entries.statements import Opinion
 from tocsin.model import Signal
+from tocsin.trust.rule import Claim
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +20,8 @@ class Received:
     item_id: int
     issuer: Member
     signals: tuple[Signal, ...]
-    said: Assert
-    at: datetime
+    claim: Claim
+    incident: bool
     drill: bool
 
 

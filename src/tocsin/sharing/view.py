@@ -3,6 +3,7 @@
 Only `page` changes it, and the database follows; when that fails, the view is loaded anew.
 """
 
+import base64
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
@@ -18,7 +19,8 @@ from tocsin.exchange.tree import Tree
 from tocsin.recording import shared
 from tocsin.recording.store import Store
 from tocsin.sharing.effects import follow
-from tocsin.sharing.leaves import Leaves, Load, brief
+from tocsin.sharing.keeping import ROLLED_BACK
+from tocsin.sharing.leaves import Leaves, Load, brief, stored_block
 from tocsin.sharing.ledger import Page
 from tocsin.sharing.replaying import Checked
 from tocsin.sharing.settings import Followed
@@ -29,9 +31,10 @@ from tocsin.sharing.verifying import Batch, Finding, keys_in, named_keys
 class View:
     """The state after `register.size` entries. `note` is the last checkpoint that was accepted.
 
-    `keys` holds every key that was ever mentioned, by id. `edge` is the right edge of the tree of
-    `register.size` entries, once it is known: what lets a ring be verified without fetching.
-    Owned by one thread.
+    `frozen` says why nothing more is applied; `smaller` is the checkpoint that did it, where it was
+    a rollback. `keys` holds every key that was ever mentioned, by id. `edge` is the right edge of
+    the tree of `register.size` entries, once it is known: what lets a ring be verified without
+    fetching. Owned by one thread.
     """
 
     followed: Followed
@@ -40,6 +43,7 @@ class View:
     note: bytes | None = None
     covered: int = 0
     frozen: str = ""
+    smaller: bytes | None = None
     edge: CompactRange | None = None
     keys: dict[bytes, bytes] | None = None
 
@@ -56,9 +60,10 @@ class View:
             query = select(shared.exchanges).where(shared.exchanges.c.id == exchange_id)
             row = connection.execute(query).one()
             register = _register(connection, row)
+            smaller = _smaller(connection, exchange_id) if row.frozen else None
         followed = Followed.of(row)
         leaves = Leaves(row.size, _loader(store, exchange_id))
-        view = cls(followed, register, leaves, row.note, row.covered, row.frozen)
+        view = cls(followed, register, leaves, row.note, row.covered, row.frozen, smaller)
         if not row.size:
             view.edge = CompactRange()
         return view
@@ -125,6 +130,14 @@ def edge_of(tree: Tree, size: int) -> CompactRange:
     return edge
 
 
+def _smaller(connection: Connection, exchange_id: int) -> bytes | None:
+    """Return the checkpoint that the newest exhibit shows, where that is a rollback."""
+    exhibit = shared.evidence.c
+    query = select(shared.evidence).where(exhibit.exchange_id == exchange_id)
+    row = connection.execute(query.order_by(exhibit.id.desc()).limit(1)).one()
+    return base64.b64decode(row.files["shown.note"]) if row.kind == ROLLED_BACK else None
+
+
 def _register(connection: Connection, row: Row[tuple[object, ...]]) -> Register:
     register = Register.load(row.register.encode()) if row.register else Register(row.origin)
     register.size = row.size
@@ -136,11 +149,8 @@ def _register(connection: Connection, row: Row[tuple[object, ...]]) -> Register:
 
 
 def _loader(store: Store, exchange_id: int) -> Load:
-    block = shared.leaves.c
-
     def load(number: int) -> bytes:
-        at = (block.exchange_id == exchange_id) & (block.block == number)
         with store.read() as connection:
-            return connection.execute(select(block.data).where(at)).scalar() or b""
+            return stored_block(connection, exchange_id, number)
 
     return load

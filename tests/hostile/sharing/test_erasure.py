@@ -10,16 +10,26 @@ import pytest
 
 from exchanges import ORIGIN, URL, Running, an_item
 from shares import NearPlace, policy_of
+from signals import pdq
+from tocsin.app import build
+from tocsin.config import load
 from tocsin.entries.parties import Role
 from tocsin.entries.statements import Erase, Opinion, SignalSaid, View
+from tocsin.model import Upload, UploadKind
 from tocsin.recording.store import Store
 from tocsin.sharing.entrusting import Entrusted, ExchangeRules
 from tocsin.sharing.following import Following
 from tocsin.trust.standing import Standing
+from waiting import wait_until
 
 SECRET = "the name of a person who must be forgotten"
 CODE = bytes.fromhex("5ec2e7" + "a5" * 28 + "77")
-NEEDLES = (SECRET.encode(), CODE, CODE.hex().encode(), CODE.hex().upper().encode())
+PDQ = pdq(77).value
+NEEDLES = (
+    SECRET.encode(),
+    *(CODE, CODE.hex().encode(), CODE.hex().upper().encode()),
+    *(PDQ, PDQ.hex().encode(), PDQ.hex().upper().encode()),
+)
 
 
 def traces(folder: Path, *needles: bytes) -> list[str]:
@@ -85,7 +95,10 @@ def alice(running, tmp_path):
 
 
 def secret_item():
-    signals = (SignalSaid(type="sha256", value=CODE.hex()),)
+    signals = (
+        SignalSaid(type="sha256", value=CODE.hex()),
+        SignalSaid(type="pdq", value=PDQ.hex(), quality=80),
+    )
     return an_item(1, note=SECRET, signals=signals, evidence=SECRET)
 
 
@@ -149,3 +162,50 @@ def test_reading_the_log_anew_does_not_bring_it_back(running, dana):
     dana.following.replay("hub", actor="cli")
     dana.catch_up()
     assert traces(dana.folder, *NEEDLES) == []
+
+
+@pytest.fixture
+def node(running, tmp_path, monkeypatch):
+    """A whole node of dana's, with indices and screenings, whose lists act."""
+    folder = tmp_path / "node"
+    place = NearPlace(running, "dana")
+    # The time of the exchange, in which its items end.
+    monkeypatch.setattr("tocsin.app.now", running.clock)
+    with build(load({}, data=folder)) as node:
+        node.following._connect = lambda *_: place
+        about = {"origin": ORIGIN, "url": URL, "policy": policy_of(running), "actor": "cli"}
+        node.following.add("hub", member="dana", key=running.dana.key, **about)
+        node.following.activate("hub", actor="cli")
+        yield node
+
+
+def merged(node) -> None:
+    """Have all that is in memory in the files of the indices."""
+    for index in node.indices._open.values():
+        index.merge()
+
+
+def erased_after(running, node, said, screened):
+    """Follow an item, screen an upload that matches it, erase the item."""
+    (of,) = running.alice.say(said)
+    node.following.catch_up("hub")
+    node.indices.refresh()
+    merged(node)
+    upload = Upload("a" * 32, UploadKind.HASHES, "copy", signals=(screened,))
+    found = node.road.screen(upload, actor="x")
+    assert traces(node.settings.data, *NEEDLES)
+    running.alice.say(Erase(of=of, reason="data-protection"))
+    node.following.catch_up("hub")
+    node.indices.refresh()
+    node.store.scrub()
+    return found
+
+
+@pytest.mark.parametrize(("flips", "hits"), [(100, 0), (4, 1)])
+def test_a_whole_node_holds_nothing_of_it_whether_an_upload_was_like_it_or_not(
+    running, node, flips, hits
+):
+    found = erased_after(running, node, secret_item(), pdq(77, flips=flips))
+    assert len(found.hits) == hits
+    # Index files are written anew in the background.
+    wait_until(lambda: traces(node.settings.data, *NEEDLES) == [])

@@ -189,7 +189,7 @@ def test_a_checkpoint_under_another_key_freezes_the_exchange(ledger, place, vict
     text = Checkpoint.parse(place.notes[ledger.size].decode().split("\n\n")[0] + "\n").text
     place.objects["checkpoint"] = sign_note(text, [stranger], ledger.at).encode()
     assert victim.take() == "Frozen"
-    assert [one.kind for one in victim.following.evidence("hub")] == ["unproven"]
+    assert [one.kind for one in victim.following.dossier.evidence("hub")] == ["unproven"]
 
 
 def test_a_founder_that_gives_itself_clashing_roles_founds_nothing(sqlite_store, tmp_path):

@@ -82,7 +82,7 @@ def test_the_evidence_convinces_who_has_nothing_but_the_key(place, victim, twin)
     more(other, 3, "forked")
     redirect(victim, other)
     victim.take()
-    (exhibit,) = victim.following.evidence(NAME)
+    (exhibit,) = victim.following.dossier.evidence(NAME)
     assert exhibit.kind == "forked"
     vkey = str(place.key.verifier)
     seen = verified_by_hand(exhibit.files["seen.note"], vkey)
@@ -98,7 +98,7 @@ def test_the_evidence_of_different_sizes_holds_a_proof_that_fails(place, victim,
     more(other, 2, "forked")
     redirect(victim, other)
     victim.take()
-    (exhibit,) = victim.following.evidence(NAME)
+    (exhibit,) = victim.following.dossier.evidence(NAME)
     advance = exhibit.files["advance.txt"]
     witness = Witness(
         cosigner("witness.example"),
@@ -167,8 +167,20 @@ def test_a_history_without_an_entry_that_was_seen_is_no_history(place, victim, t
     assert of in victim.stages()
     redirect(victim, other)  # As before: smaller, and honest in itself.
     assert victim.take() == "Frozen"
-    assert [one.kind for one in victim.following.evidence(NAME)] == ["rolled_back"]
+    assert [one.kind for one in victim.following.dossier.evidence(NAME)] == ["rolled_back"]
     assert of in victim.stages()
+
+
+def test_a_rollback_that_turns_out_to_be_a_fork_is_told_as_one(place, victim, twin):
+    other = twin()
+    more(place, 2, "honest")
+    assert victim.take() == "done"
+    redirect(victim, other)
+    assert victim.take() == "Frozen"
+    more(other, 3, "forked")
+    assert [victim.take(), victim.take()] == ["Frozen", "Frozen"]
+    kinds = {one.kind for one in victim.following.dossier.evidence(NAME)}
+    assert kinds == {"rolled_back", "forked"}
 
 
 def test_another_exchange_goes_on_when_one_is_frozen(place, victim, twin, ledger):

@@ -63,7 +63,7 @@ def notes(items):
 
 
 def fault_codes(following):
-    return [one.code for one in following.faults("hub")]
+    return [one.code for one in following.dossier.faults("hub")]
 
 
 def test_a_ring_brings_an_item_without_anything_being_fetched(ledger, place, follower, items):
@@ -116,7 +116,7 @@ def frozen_by(follower, following, act):
         act()
     (status,) = following.status()
     assert status.standing == "frozen"
-    (exhibit,) = following.evidence("hub")
+    (exhibit,) = following.dossier.evidence("hub")
     return exhibit
 
 
@@ -146,11 +146,11 @@ def test_a_fork_in_a_ring_of_the_same_size_freezes(ledger, place, follower, foll
 
 
 def test_a_rollback_freezes(ledger, place, follower, following):
-    early = place.objects["checkpoint"]
+    early = dict(place.objects)
     ledger.say("tube", item())
     place.publish()
     follower.catch_up()
-    place.objects["checkpoint"] = early
+    place.objects = early
     assert frozen_by(follower, following, follower.catch_up).kind == "rolled_back"
 
 
@@ -225,13 +225,22 @@ def put(place, leaf, content):
     ],
 )
 def test_faults_are_told_apart(ledger, place, follower, following, items, change, code, suspect):
-    parcel = ledger.parcel("tube", item(note="bad"))
+    parcel = ledger.parcel("tube", item(note="bad", list="allow", expires_at=None))
     leaf, content = parcel.envelope.encode(), parcel.nonce + parcel.payload
     put(place, *change(leaf, content))
     follower.catch_up()
     assert fault_codes(following) == [code]
     assert bool(following.status()[0].suspect) is suspect
     assert items._store.revision() == 0
+
+
+def test_a_wrong_content_hides_no_revocation(ledger, place, follower, following):
+    ledger.say("industry", join("court"))
+    place.publish()
+    place.contents[-1] = bytes(32) + place.contents[-1][32:]
+    follower.catch_up()
+    assert fault_codes(following) == ["withheld"]
+    assert following.status()[0].suspect
 
 
 def test_an_entry_that_is_logged_twice_counts_once(ledger, place, follower, following, items):
@@ -271,10 +280,10 @@ def test_items_of_a_suspended_member_are_quarantined_until_it_is_back(
     ledger, place, follower, trust
 ):
     ledger.said("tube", item())
-    ledger.said("industry", MemberSaid(action="suspend", member="tube"))
-    ledger.said("industry", MemberSaid(action="reinstate", member="tube"))
-    place.publish()
-    follower.catch_up()
+    for action in ("suspend", "reinstate"):
+        ledger.said("industry", MemberSaid(action=action, member="tube"))
+        place.publish()
+        follower.catch_up()
     kinds = [one for one in trust.told if one[0] in {"quarantined", "released"}]
     assert kinds == [("quarantined", 1), ("released", 1)]
 

@@ -1,13 +1,19 @@
 """A node that follows an exchange has on its lists what the log says, and nothing else."""
 
 import pytest
+from sqlalchemy import select
 
 from exchanges import ORIGIN, URL, an_item
 from shares import policy_of
 from tocsin.entries.statements import Erase, GroupSaid, Opinion, Retract, Supersede
 from tocsin.errors import Conflict, InvalidInput, NotFound, UnsafeAddress
+from tocsin.lists.items import place_in
 from tocsin.model import ListKind, Stage, Verdict
+from tocsin.recording import tables
 from tocsin.sharing.following import Following
+from tocsin.sharing.roll import Roll
+
+SIGNAL = tables.signals.c
 
 
 def listed(items, name="hub"):
@@ -68,7 +74,7 @@ def test_what_is_erased_is_gone_from_the_tables_and_a_receipt_is_due(running, fo
 def test_items_of_other_territories_and_kinds_have_lists_of_their_own(running, following):
     running.alice.say(an_item(1, territories=("FR", "DE")), an_item(2, list="allow"))
     following.catch_up("hub")
-    assert following.lists("hub") == ["hub-allow", "hub-de-fr"]
+    assert following.dossier.lists("hub") == ["hub-allow", "hub-de-fr"]
 
 
 def test_lists_count_only_once_the_operator_lets_them(running, following, store, rules):
@@ -82,6 +88,32 @@ def test_lists_count_only_once_the_operator_lets_them(running, following, store,
     }
     following.deactivate("hub", actor="cli")
     assert not any(one.enabled for one in rules.all())
+
+
+def test_lists_that_begin_to_count_are_looked_back_for(running, following, store):
+    running.alice.say(an_item(1), an_item(2))
+    following.catch_up("hub")
+    with store.read() as connection:
+        before = dict(connection.execute(select(SIGNAL.item_id, SIGNAL.revision)).all())
+    store.write(lambda one: place_in(one, [1], Stage.ADVISORY, disputed=False)).result()
+    since = store.revision()
+    following.activate("hub", actor="cli")
+    following.activate("hub", actor="cli")
+    with store.read() as connection:
+        after = dict(connection.execute(select(SIGNAL.item_id, SIGNAL.revision)).all())
+    assert after[1] > since
+    assert after[2] == before[2]
+
+
+def test_beginning_anew_that_is_cut_short_never_joins_two_logs(
+    running, following, store, monkeypatch
+):
+    running.alice.say(an_item(1))
+    following.catch_up("hub")
+    monkeypatch.setattr(Roll, "thaw", lambda *_, **__: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        following.resume("hub", actor="cli", forget=True)
+    assert following.status()[0].size == 0
 
 
 def test_a_list_of_an_exchange_holds_and_no_more_unless_the_terms_say_so(following, running, rules):

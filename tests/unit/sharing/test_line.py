@@ -5,7 +5,7 @@ import pytest
 from exchanges import ORIGIN, URL, an_item
 from shares import policy_of
 from tocsin.errors import NotFound
-from tocsin.sharing import following as following_module
+from tocsin.sharing import lines as lines_module
 from tocsin.sharing.following import Following
 from tocsin.sharing.line import Line, Standing
 from waiting import wait_until
@@ -59,7 +59,7 @@ def test_every_exchange_is_followed_once_the_node_starts(following, running, ite
 def test_what_another_process_changes_is_noticed_by_the_node_that_follows(
     following, running, items, store, place, trust, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(following_module, "LOOK_S", 0.01)
+    monkeypatch.setattr(lines_module, "LOOK_S", 0.01)
     more = {"connect": lambda *_: place, "changed": lambda: None, "processes": 1}
     other = Following(store, trust, running.clock, tmp_path / "keys", **more)
     following.remove("hub", actor="cli")
@@ -67,7 +67,7 @@ def test_what_another_process_changes_is_noticed_by_the_node_that_follows(
     following.add("late", origin=ORIGIN, url=URL, policy=policy_of(running), actor="cli")
     wait_until(lambda: [one.standing for one in other.status()] == ["following"])
     following.remove("late", actor="cli")
-    wait_until(lambda: not other._lines)
+    wait_until(lambda: other.status() == [])
     other.close()
 
 

@@ -29,7 +29,7 @@ def test_uploads_that_a_list_would_have_matched_are_counted(
     remember(store, running.clock, 3, pdq(1, flips=3), pdq(9))
     running.alice.say(said(1), said(5))
     following.catch_up("hub")
-    preview = previewer.preview(following.lists("hub"))
+    preview = previewer.preview(following.dossier.lists("hub"))
     assert (preview.uploads, preview.matched, preview.items) == (3, 2, ((1, 2),))
 
 

@@ -335,11 +335,19 @@ def test_over_tls_the_certificate_is_checked_for_the_name():
             reach("other.example")
 
 
-def test_an_answer_that_drips_is_not_waited_for_without_end(server, remote, monkeypatch):
-    monkeypatch.setattr("tocsin.sharing.answers.WHOLE_S", 0.2)
+@pytest.mark.parametrize(
+    ("limit", "ask", "error"),
+    [
+        ("tocsin.sharing.answers.WHOLE_S", Remote.position, Unavailable),
+        ("tocsin.exchange.fetching.WHOLE_S", lambda one: one.get("checkpoint"), log.Unavailable),
+    ],
+    ids=["answer", "object"],
+)
+def test_what_drips_is_not_waited_for_without_end(server, remote, monkeypatch, limit, ask, error):
+    monkeypatch.setattr(limit, 0.2)
     done = threading.Event()
     start = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"
     server.reply = raw(start, *[b"x"] * 100, pause=lambda: done.wait(0.05))
-    with pytest.raises(Unavailable, match="more than"):
-        remote.position()
+    with pytest.raises(error, match="more than"):
+        ask(remote)
     done.set()
