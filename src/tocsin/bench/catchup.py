@@ -4,6 +4,10 @@ The log is made first and is not timed: real entries of ten members, each assert
 every one signed and committed to, in a folder as any static server has it. Then a node with an
 empty database reads it from that folder. The time ends when the last hash matches. Every issuer's
 signature is verified, and everything is stored durably, as in operation.
+
+Memory is by how much it grew at the most, over what the program has before it begins. Beside the
+index is all that is not in its files, which are mapped, and twice for the moment of a merge. The
+processes that check signatures have some of their own.
 """
 
 import os
@@ -21,6 +25,7 @@ import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tocsin.app import now
+from tocsin.bench.resident import Watch, forget_peak, peak_mib, resident_mib
 from tocsin.entries import statements
 from tocsin.entries.envelope import NONCE_BYTES, Parcel, Position, seal
 from tocsin.entries.parties import Kind, Role
@@ -57,12 +62,19 @@ Figure = float | int | str
 
 def run(entries: int, *, folder: Path = _DISK) -> dict[str, Figure]:
     """Catch up with a log of so many entries. Raises Damaged if what it says does not match."""
+    program_mib = resident_mib()
     with tempfile.TemporaryDirectory(prefix="tocsin-catchup-", dir=folder) as name:
         home = Path(name)
         place = Mirror(home / "log")
-        last = Maker(place).fill(entries)
-        return _measure(place, last, home / "node") | {
-            "machine": f"{platform.machine()} {platform.python_version()} {os.cpu_count()} cores"
+        with Watch() as watch:
+            last = Maker(place).fill(entries)
+            forget_peak()
+            figures = _measure(place, last, home / "node")
+        return figures | {
+            "memory_grown_mb": peak_mib() - program_mib,
+            "memory_beside_index_mib": watch.grown_mib,
+            "program_mib": program_mib,
+            "machine": f"{platform.machine()} {platform.python_version()} {os.cpu_count()} cores",
         }
 
 
@@ -82,7 +94,6 @@ def _measure(place: "Mirror", last: bytes, data: Path) -> dict[str, Figure]:
     )
     following.add(NAME, origin=ORIGIN, url="https://bench.example", policy=place.policy, actor=NAME)
     following.activate(NAME, actor=NAME)
-    before = _resident_mb()
     busy, began = _busy_s(), time.perf_counter()
     following.catch_up(NAME)
     view = View("given", Signal(SignalType.PDQ, last))
@@ -95,14 +106,12 @@ def _measure(place: "Mirror", last: bytes, data: Path) -> dict[str, Figure]:
     following.close()
     indices.close()
     store.close()
-    busy = _busy_s() - busy
     return {
         "entries": status.size,
         "seconds": round(seconds, 1),
         "signatures_verified": status.told,
         "entries_per_s": round(status.size / seconds),
-        "processor_s": round(busy, 1),
-        "memory_grown_mb": _resident_mb() - before,
+        "processor_s": round(_busy_s() - busy, 1),
     }
 
 
@@ -238,7 +247,3 @@ def _busy_s() -> float:
         used.ru_utime + used.ru_stime
         for used in map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     )
-
-
-def _resident_mb() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024

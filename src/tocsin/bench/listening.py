@@ -196,7 +196,7 @@ class FullNode:
                 self.arrivals.append((entry, time.monotonic_ns()))
 
     def _newest(self) -> tuple[int, View] | None:
-        names = self._following.lists(NAME)
+        names = self._following.dossier.lists(NAME)
         with self._store.read() as connection:
             row = connection.exec_driver_sql(
                 "SELECT e.entry, s.value FROM exchange_item e JOIN signal s USING (item_id) "

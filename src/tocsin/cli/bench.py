@@ -29,7 +29,7 @@ STABLE = {
     "freshness": "add_to_match_ms_p50 add_to_match_ms_p99",
     "http": "photo_p50_ms lookups_per_s",
     "propagate": "followers full_nodes p50_ms p99_ms",
-    "catchup": "entries seconds signatures_verified",
+    "catchup": "entries seconds signatures_verified memory_beside_index_mib",
 }
 """What `--json` prints: other programs rely on these keys, and on there being no others."""
 
@@ -157,7 +157,8 @@ def _run(name: str, **options: Any) -> dict[str, Any]:  # noqa: ANN401 - each be
         module = importlib.import_module(BENCHES[name])
     except ModuleNotFoundError as error:
         raise InvalidInput(
-            f"the peer {error.name} is not installed", advice="pip install 'tocsin[bench]'"
+            f"the peer {error.name} is not installed",
+            advice="In a clone of Tocsin: pip install '.[bench]'",
         ) from error
     figures: dict[str, Any] = module.run(**options)
     return figures
@@ -165,7 +166,7 @@ def _run(name: str, **options: Any) -> dict[str, Any]:  # noqa: ANN401 - each be
 
 def _show(name: str, figures: dict[str, Any], as_json: bool, details: bool) -> None:
     if not as_json:
-        show_fields((key.replace("_", " "), _words(value)) for key, value in figures.items())
+        show_fields({key: _grouped(value) for key, value in figures.items()})
         warn("figures of a busy machine say little; see docs/performance.md")
         return
     stable = STABLE.get(name, "").split()
@@ -173,7 +174,5 @@ def _show(name: str, figures: dict[str, Any], as_json: bool, details: bool) -> N
     say_json(chosen)
 
 
-def _words(value: object) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{key}: {one}" for key, one in value.items())
-    return f"{value:,}" if isinstance(value, int) else str(value)
+def _grouped(value: object) -> object:
+    return f"{value:,}" if isinstance(value, int) else value

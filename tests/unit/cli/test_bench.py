@@ -32,7 +32,7 @@ def test_a_peer_that_is_not_installed_is_named_with_advice(tocsin, monkeypatch):
     monkeypatch.setitem(BENCHES, "hash", "tocsin_has_no_such_peer")
     answer = tocsin("bench", "hash")
     assert answer.code == 2
-    assert "pip install 'tocsin[bench]'" in answer.err
+    assert "pip install '.[bench]'" in answer.err
 
 
 @pytest.mark.parametrize("wrong", [["match", "--signals=0"], ["hash", "--size=x"]])
