@@ -1,6 +1,6 @@
 """`tocsin lists add` and `tocsin lists import`: what makes lists grow."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -10,45 +10,33 @@ import typer
 
 from tocsin.app import Node
 from tocsin.cli.exits import Exit
+from tocsin.cli.named import Files, Hashes, Labels, Links, Named, Names, Note, Quality, Strict
 from tocsin.cli.node import fold, look_back, open_node
 from tocsin.cli.options import ACTOR, AsJson, Data, ListName
 from tocsin.cli.output import counted, say, say_json, warn
-from tocsin.cli.parallel import in_parallel
-from tocsin.cli.reading import listed_signal, read_item
 from tocsin.cli.tables import progress, show_table
-from tocsin.errors import InvalidInput
-from tocsin.intake import walk
 from tocsin.lists.importing import Fault, import_file
 from tocsin.lists.items import ItemDraft
-from tocsin.model import Signal, SignalType
 
 MOST_FAULTS = 50
-
-Hashes = Annotated[list[str] | None, typer.Option(metavar="HEX", help="Hash of the item.")]
 
 
 def add(
     name: ListName,
-    files: Annotated[
-        list[Path] | None, typer.Argument(metavar="FILE...", help="One item each; or folders.")
-    ] = None,
+    files: Files = None,
     pdq: Hashes = None,
     sha256: Hashes = None,
     sha1: Hashes = None,
     md5: Hashes = None,
-    url: Annotated[list[str] | None, typer.Option(metavar="LINK", help="Link to the item.")] = None,
-    quality: Annotated[
-        int | None, typer.Option(help="PDQ quality of the hashes, 0 to 100.")
-    ] = None,
-    labels: Annotated[
-        list[str] | None, typer.Option("--label", help="Label of the items; repeat it.")
-    ] = None,
-    note: Annotated[str, typer.Option(help="Free text for people.")] = "",
+    url: Links = None,
+    quality: Quality = None,
+    labels: Labels = None,
+    note: Note = "",
     source_id: Annotated[str, typer.Option(help="What its source calls the item.")] = "",
     expires_at: Annotated[
         datetime | None, typer.Option(help="When it ends, UTC.  [default: the list's --ttl-days]")
     ] = None,
-    strict: Annotated[bool, typer.Option(help="Exit with 4 if a file was left out.")] = False,
+    strict: Strict = False,
     data: Data = None,
     as_json: AsJson = False,
 ) -> int:
@@ -69,21 +57,13 @@ def add(
         note=note,
         expires_at=None if expires_at is None else expires_at.replace(tzinfo=UTC),
     )
-    given = {"pdq": pdq, "sha256": sha256, "sha1": sha1, "md5": md5, "url": url}
-    signals = given_signals(given, quality)
-    if not signals and not files:
-        raise InvalidInput("there is nothing to add", advice="Name a file, a hash or a link.")
+    names = Names.of(files, quality, pdq=pdq, sha256=sha256, sha1=sha1, md5=md5, url=url)
     left_out = 0
     with open_node(data, merge=True) as node:
         node.rules.get(name)
-        if signals:
-            _add(node, name, "given", draft(signals=signals), as_json)
-        work = partial(read_item, node.decoder, limit_bytes=node.settings.max_upload_bytes)
-        for read in in_parallel(node.settings.children, work, walk(files or ())):
-            if read.problem:
-                warn(f"{read.path}: {read.problem}")
-            if read.signals:
-                _add(node, name, str(read.path), draft(signals=read.signals), as_json)
+        for one in names.items(node):
+            if one.signals:
+                _add(node, name, one, draft(signals=one.signals), as_json)
             else:
                 left_out += 1
         fold(node)
@@ -131,24 +111,15 @@ def import_list(
     return Exit.FAULTS if strict and faults else Exit.OK
 
 
-def given_signals(given: Mapping[str, list[str] | None], quality: int | None) -> tuple[Signal, ...]:
-    """Read the hashes and links given as options, by signal type. Raises InvalidInput."""
-    return tuple(
-        listed_signal(type_, text, quality if type_.perceptual else None)
-        for type_, texts in ((SignalType(name), texts) for name, texts in given.items())
-        for text in texts or ()
-    )
-
-
-def _add(node: Node, name: str, label: str, draft: ItemDraft, as_json: bool) -> None:
+def _add(node: Node, name: str, one: Named, draft: ItemDraft, as_json: bool) -> None:
     added = node.items.add(name, draft, actor=ACTOR)
-    count = len(draft.signals)
+    count = len(one.signals)
     if as_json:
-        item = {"path": label, "list": name, "item": added.item_id, "fresh": added.fresh}
+        item = {"path": one.source, "list": name, "item": added.item_id, "fresh": added.fresh}
         say_json(item | {"signals": count})
     else:
         done = "added" if added.fresh else "known already"
-        say(f"{done}: {name}/{added.item_id} {label}, {counted(count, 'signal')}")
+        say(f"{done}: {name}/{added.item_id} {one.source}, {counted(count, 'signal')}")
 
 
 def _show_faults(faults: Sequence[Fault]) -> None:

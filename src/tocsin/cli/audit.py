@@ -11,11 +11,13 @@ from tocsin.cli.clock import now
 from tocsin.cli.exits import Exit
 from tocsin.cli.options import AsJson
 from tocsin.cli.output import counted, say, say_json, warn
+from tocsin.cli.reading import read_text
 from tocsin.cli.tables import progress
 from tocsin.entries.auditing import Audited, audit
 from tocsin.entries.invitation import Invitation
 from tocsin.entries.translating import translated
-from tocsin.errors import InvalidInput, Unavailable
+from tocsin.errors import InvalidInput
+from tocsin.exchange.errors import Malformed
 from tocsin.exchange.keys import PublicKey
 from tocsin.exchange.policy import Policy
 from tocsin.exchange.tiles import WIDTH
@@ -112,18 +114,20 @@ def _trusted(url: str, key: str | None, file: Path | None) -> tuple[str, Policy 
         invitation = Invitation.parse(url)
         url, key = invitation.url, key or str(invitation.key)
     if file is not None:
-        try:
-            raw = file.read_bytes()
-        except OSError as error:
-            raise Unavailable(f"{file} cannot be read: {error.strerror}") from error
+        text = read_text(file)
         with translated():
-            return url, Policy.parse(raw)
+            return url, Policy.parse(text.encode())
     return url, None if key is None else _policy_of(key)
 
 
 def _policy_of(key: str) -> Policy:
-    with translated():
+    try:
         return Policy.parse(f"log {PublicKey.parse(key)}\nquorum none\n".encode())
+    except Malformed as error:
+        raise InvalidInput(
+            f"this is not the key of a log: {error}",
+            advice="Copy all of it, as `tocsin exchange init` printed it: NAME+ID+KEY.",
+        ) from error
 
 
 def _report(found: Audited, as_json: bool) -> int:

@@ -49,6 +49,7 @@ def demo(
     media = sample.write(place)
     _write_list(place / "known.jsonl", media.known)
     say("\n2. Import the known pictures as a list.")
+    show("lists", "create", LIST, "--reason", "sample media", "--data", str(data))
     _make_list(data)
     show("lists", "import", LIST, str(place / "known.jsonl"), "--data", str(data))
     import_list(LIST, place / "known.jsonl", data=data)

@@ -54,7 +54,8 @@ def share(place: Path, known: Path, copy: Path) -> None:
     with serving("exchange", "serve", str(home), "--port", str(port), key="exchange"):
         links = [_invite(home, member) for member in MEMBERS]
         for member, link in zip(MEMBERS, links, strict=True):
-            show("follow", f"{url}/join#…", "--data", str(nodes / member))
+            words = ["follow", f"{url}/join#…", "--name", NAME, "--activate"]
+            show(*words, "--data", str(nodes / member))
             follow(link, name=NAME, activate=True, data=nodes / member)
         _open_incident(nodes)
         _let_travel(nodes, known, copy)
@@ -72,7 +73,8 @@ def _invite(home: Path, member: str) -> str:
 
 def _open_incident(nodes: Path) -> None:
     say("\n6. Open an incident, which takes two members, and let one signal travel.")
-    show("incident", "open", NAME, INCIDENT, "--title", "Sample", "--data", str(nodes / "alice"))
+    words = ["--title", "Sample", "--reason", "to show it", "--hours", "1"]
+    show("incident", "open", NAME, INCIDENT, *words, "--data", str(nodes / "alice"))
     open_(NAME, INCIDENT, "Sample", "to show it", hours=1, data=nodes / "alice")
     show("incident", "approve", NAME, INCIDENT, "--data", str(nodes / "bob"))
     approve(NAME, INCIDENT, data=nodes / "bob")
@@ -103,7 +105,6 @@ def _let_travel(nodes: Path, known: Path, copy: Path) -> None:
             basis="terms:1",
             incident=INCIDENT,
             urgent=True,
-            days=1,
             data=nodes / "alice",
         )
         began = time.perf_counter()

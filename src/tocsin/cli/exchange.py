@@ -11,9 +11,9 @@ import typer
 from tocsin.cli.clock import now
 from tocsin.cli.options import AsJson
 from tocsin.cli.output import say, say_json, warn
+from tocsin.cli.reading import read_text
 from tocsin.cli.tables import show_fields, show_table
 from tocsin.entries.parties import Kind, Member, Role
-from tocsin.errors import InvalidInput, Unavailable
 from tocsin.operating.commanding import invite as invite_member
 from tocsin.operating.commanding import read_register
 from tocsin.operating.exchange import Exchange
@@ -59,14 +59,14 @@ def init(
             clock=now,
             unsafe_network=unsafe_network,
             operator_name=name,
-            witnesses=NO_WITNESSES if witnesses is None else _read(witnesses),
+            witnesses=NO_WITNESSES if witnesses is None else read_text(witnesses),
         )
     ) as exchange:
         made = {"origin": exchange.origin, "url": exchange.url, "key": str(exchange.verifier)}
     if as_json:
         say_json(made)
         return
-    show_fields(made.items())
+    show_fields(made)
     say(f"next: `tocsin exchange invite {home} MEMBER`, `tocsin exchange serve {home}`")
 
 
@@ -87,7 +87,9 @@ def invite(
 ) -> None:
     """Invite a member: print a link that can be used once, by `tocsin follow LINK`.
 
-    The link holds a secret and the key to pin: send it by a way that you and the member trust.
+    The link holds a secret and the key to pin: send it by a way that you and the member trust. Once
+    there is a steward, one agrees before the newcomer is steward or coordinator; all else it is at
+    once.
 
     For example:
       tocsin exchange invite /srv/exchange alice --role contributor --role reviewer
@@ -157,12 +159,3 @@ def _fields(member: Member) -> Mapping[str, Any]:
         "suspended_since": member.suspended_since,
         "keys": keys,
     }
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text()
-    except OSError as error:
-        raise Unavailable(f"{path} cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise InvalidInput(f"{path} is not a text") from error

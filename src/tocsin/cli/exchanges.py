@@ -10,8 +10,9 @@ import typer
 from tocsin.app import Member, member_of
 from tocsin.cli.options import settings
 from tocsin.cli.output import say, say_json
+from tocsin.cli.tables import progress
 from tocsin.entries.statements import Statement
-from tocsin.errors import Conflict
+from tocsin.errors import Conflict, NotFound
 from tocsin.recording.store import Store
 from tocsin.sharing.following import Following
 
@@ -49,8 +50,19 @@ def refresh(following: Following, name: str) -> None:
 
     Where a node that serves is at it already, nothing is to be done.
     """
-    with suppress(Conflict):
-        following.catch_up(name)
+    with suppress(Conflict), progress(f"verifying {name}", "entries") as show:
+        following.catch_up(name, show)
+
+
+def audience_of(following: Following, name: str, entry: int) -> str:
+    """Return who reads what was said at an entry: what was just published may not be read yet.
+
+    Raises NotFound, Unavailable.
+    """
+    with suppress(NotFound):
+        return following.dossier.audience(name, entry)
+    refresh(following, name)
+    return following.dossier.audience(name, entry)
 
 
 def put(

@@ -1,5 +1,6 @@
 """`tocsin exchange …`: what the operator changes about members, groups and rules."""
 
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -10,7 +11,7 @@ from tocsin.cli.exchange import Home, MemberId
 from tocsin.cli.options import AsJson
 from tocsin.cli.output import counted, say, say_json
 from tocsin.cli.statements import made
-from tocsin.cli.tables import show_fields, show_table
+from tocsin.cli.tables import show_table
 from tocsin.entries.parties import Role
 from tocsin.entries.statements import (
     Erase,
@@ -27,11 +28,13 @@ from tocsin.operating.folder import Folder
 
 Why = Annotated[str, typer.Option("--reason", help="Why; everybody can read it.")]
 
+_MEMBERS = "`tocsin exchange members` lists them, with their keys."
+
 
 def suspend(home: Home, member: MemberId, reason: Why = "", as_json: AsJson = False) -> None:
     """Suspend a member: its new entries do not count, and it reads only what is public.
 
-    Where the rules ask for approvals, it takes effect when a steward approves.
+    Where the rules ask for approvals, and for a steward, it takes effect when a steward approves.
 
     For example:
       tocsin exchange suspend /srv/exchange alice --reason "key stolen"
@@ -66,6 +69,9 @@ def roles(
 ) -> None:
     """Set the roles of a member, in place of those it has.
 
+    Once there is a steward, one agrees to who becomes steward or coordinator, and to which steward
+    is none any more; and to a role that is taken where the rules ask for it.
+
     For example:
       tocsin exchange roles /srv/exchange alice contributor reviewer
     """
@@ -89,13 +95,13 @@ def revoke(
     """
     known = read_register(Folder(home), now).members.get(member)
     if known is None:
-        raise NotFound(f"{member} is no member", advice="`tocsin exchange members` lists them.")
+        raise NotFound(f"{member} is no member", advice=_MEMBERS)
     public = next(
         (one.public.hex() for name, one in known.keys.items() if key in {name, one.public.hex()}),
         None,
     )
     if public is None:
-        raise NotFound(f"{member} has no such key", advice="`tocsin exchange members` lists them.")
+        raise NotFound(f"{member} has no such key", advice=_MEMBERS)
     said = made(KeySaid, action="revoke", member=member, key=public, since=since, reason=reason)
     _tell(home, as_json, said)
 
@@ -116,12 +122,17 @@ def group(
       tocsin exchange group /srv/exchange
       tocsin exchange group /srv/exchange crisis --add alice --add bob
     """
-    known = read_register(Folder(home), now).groups
+    register = read_register(Folder(home), now)
+    known = {one: found.members for one, found in register.groups.items()}
     if name is None or not (add or drop or dissolve):
-        shown = {one: found for one, found in known.items() if name in {None, one}}
-        _show_groups({one: sorted(found.members) for one, found in shown.items()}, as_json)
+        if name is not None and name not in known:
+            raise NotFound(f"there is no group {name}", advice="`--add MEMBER` makes it.")
+        _show_groups({one: known[one] for one in known if name in {None, one}}, as_json)
         return
-    before = known[name].members if name in known else frozenset()
+    strangers = sorted(set(add or []) - register.members.keys())
+    if strangers:
+        raise NotFound(f"{', '.join(strangers)}: no such member", advice=_MEMBERS)
+    before = known.get(name, frozenset())
     after = frozenset() if dissolve else (before | set(add or [])) - set(drop or [])
     if after == before:
         raise InvalidInput(f"{name} has just these members already")
@@ -147,12 +158,15 @@ def rules(
         if as_json:
             say_json(present.model_dump())
         else:
-            show_fields(present.model_dump().items())
+            show_table(("rule", "number>"), present.model_dump().items())
         return
+    if not reason:
+        raise InvalidInput("other rules need a reason", advice="Give it with --reason.")
     chosen = made(Rules, **(present.model_dump() | dict(_change(one) for one in changes)))
-    _tell(home, as_json, made(RuleSaid, rules=chosen, reason=reason))
+    index = _tell(home, as_json, made(RuleSaid, rules=chosen, reason=reason))
     if not as_json:
-        say(f"they wait for {counted(present.rule_approvals, 'approval')}")
+        approvals = counted(present.rule_approvals, "approval")
+        say(f"they wait for {approvals} by stewards: `tocsin approve EXCHANGE {index}`")
 
 
 def erase(
@@ -177,20 +191,21 @@ def _change_member(home: Path, as_json: bool, action: str, member: str, **more: 
     _tell(home, as_json, made(MemberSaid, action=action, member=member, **more))
 
 
-def _tell(home: Path, as_json: bool, statement: Statement) -> None:
+def _tell(home: Path, as_json: bool, statement: Statement) -> int:
     (index,) = tell(Folder(home), [statement], now)
     if as_json:
         say_json({"index": index, "type": statement.type})
     else:
         say(f"entry {index}")
+    return index
 
 
-def _show_groups(groups: dict[str, list[str]], as_json: bool) -> None:
+def _show_groups(groups: Mapping[str, Collection[str]], as_json: bool) -> None:
     if as_json:
         for name, found in groups.items():
-            say_json({"group": name, "members": found})
+            say_json({"group": name, "members": sorted(found)})
         return
-    rows = [(name, len(found), ", ".join(found)) for name, found in groups.items()]
+    rows = [(name, len(found), ", ".join(sorted(found))) for name, found in groups.items()]
     show_table(("group", "size>", "members"), rows)
 
 

@@ -9,14 +9,14 @@ import typer
 from tocsin.cli.clock import now
 from tocsin.cli.exchanges import At, Audience, Person, Why, open_following, put, refresh
 from tocsin.cli.options import AsJson, Data
-from tocsin.cli.output import say, say_json
+from tocsin.cli.output import say, say_json, warn
 from tocsin.cli.statements import made
 from tocsin.cli.tables import show_fields, show_table
 from tocsin.entries.incidents import Incident
 from tocsin.entries.parties import MEMBERS
 from tocsin.entries.register import Register
 from tocsin.entries.statements import Approve, IncidentSaid, IncidentType, moment
-from tocsin.errors import InvalidInput, NotFound
+from tocsin.errors import InvalidInput, NotFound, Unavailable
 from tocsin.sharing.following import Following
 
 Id = Annotated[str, typer.Argument(metavar="INCIDENT", help="Its id, such as halle-2026.")]
@@ -112,7 +112,7 @@ def approve(
     """
     with open_following(data) as following:
         refresh(following, name)
-        register = following.register(name)
+        register = following.dossier.register(name)
         known = _known(register, incident)
         waiting = [
             index
@@ -196,12 +196,18 @@ def show(
 ) -> None:
     """Show the incidents of an exchange, or one of them with its situation log.
 
+    What is new is read first. If the exchange does not answer, it is what was known last.
+
     For example:
       tocsin incident show gifct
       tocsin incident show gifct halle-2026
     """
     with open_following(data) as following:
-        register = following.register(name)
+        try:
+            refresh(following, name)
+        except Unavailable as error:
+            warn(f"what follows may be out of date: {error}")
+        register = following.dossier.register(name)
         if incident is not None:
             _show_one(following, name, _known(register, incident), as_json)
             return
@@ -220,7 +226,7 @@ def show(
 def _say(data: Path | None, as_json: bool, name: str, incident: str, **fields: object) -> None:
     with open_following(data) as following:
         refresh(following, name)
-        known = _known(following.register(name), incident)
+        known = _known(following.dossier.register(name), incident)
         said = made(IncidentSaid, incident=incident, audience=known.audience, **fields)
         put(following, name, said, as_json, urgent=True)
 
@@ -233,16 +239,15 @@ def _known(register: Register, incident: str) -> Incident:
 
 
 def _show_one(following: Following, name: str, one: Incident, as_json: bool) -> None:
-    lines = following.situation(name, one.id)
+    lines = following.dossier.situation(name, one.id)
     if as_json:
         say_json(_fields(one) | {"situation": lines})
         return
-    show_fields(
-        (key, None if value in {None, ""} else str(value)) for key, value in _fields(one).items()
-    )
+    show_fields(_fields(one))
+    columns = ("entry", "received_at", "member", "action", "reason")
     show_table(
         ("entry>", "at", "member", "what", "because"),
-        [_texts(tuple(line.values())) for line in lines],
+        [_texts(tuple(line[column] for column in columns)) for line in lines],
     )
 
 
@@ -254,14 +259,14 @@ def _fields(one: Incident) -> dict[str, object]:
         "title": one.title,
         "drill": one.drill,
         "audience": one.audience,
-        "territories": ", ".join(one.territories),
+        "territories": list(one.territories),
         "reason": one.reason,
         "asked_by": one.asked_by,
-        "approved_by": ", ".join(one.approved_by),
+        "approved_by": list(one.approved_by),
         "opened_at": one.opened_at,
         "ends_at": one.ends_at,
         "closed_at": one.closed_at,
-        "counts": ", ".join(f"{what} {count}" for what, count in one.counts),
+        "counts": dict(one.counts),
     }
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from tocsin.cli.options import ACTOR, AsJson, Data, ListName
-from tocsin.cli.output import say, say_json
+from tocsin.cli.output import say_json, tell
 from tocsin.cli.records import open_records
 from tocsin.cli.tables import show_fields, show_table
 from tocsin.lists.exporting import item_fields
@@ -29,13 +29,18 @@ def show(name: ListName, item: ItemId, data: Data = None, as_json: AsJson = Fals
     if as_json:
         say_json(_fields(found))
         return
-    fields = {key: one for key, one in _fields(found).items() if key != "signals"}
-    show_fields((key.replace("_", " "), _words(one)) for key, one in fields.items())
+    show_fields({key: one for key, one in _fields(found).items() if key != "signals"})
     rows = [(one.type.value, one.quality, one.text) for one in found.signals]
     show_table(("type", "quality>", "signal"), rows)
 
 
-def remove(name: ListName, item: ItemId, reason: Reason = "", data: Data = None) -> None:
+def remove(
+    name: ListName,
+    item: ItemId,
+    reason: Reason = "",
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
     """Take an item off its list, at once. It can be restored.
 
     For example:
@@ -43,10 +48,16 @@ def remove(name: ListName, item: ItemId, reason: Reason = "", data: Data = None)
     """
     with open_records(data) as records:
         records.items.remove(name, item, actor=ACTOR, reason=reason)
-    say(f"removed {name}/{item}")
+    tell(as_json, f"removed {name}/{item}", list=name, item=item, removed=True)
 
 
-def restore(name: ListName, item: ItemId, reason: Reason = "", data: Data = None) -> None:
+def restore(
+    name: ListName,
+    item: ItemId,
+    reason: Reason = "",
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
     """Put a removed item back, at once.
 
     For example:
@@ -54,31 +65,32 @@ def restore(name: ListName, item: ItemId, reason: Reason = "", data: Data = None
     """
     with open_records(data) as records:
         records.items.restore(name, item, actor=ACTOR, reason=reason)
-    say(f"restored {name}/{item}")
+    tell(as_json, f"restored {name}/{item}", list=name, item=item, removed=False)
 
 
-def disable(name: ListName, item: ItemId, data: Data = None) -> None:
+def disable(name: ListName, item: ItemId, data: Data = None, as_json: AsJson = False) -> None:
     """Let an item count no longer, at once; it stays on its list.
 
     For example:
       tocsin signals disable known 12
     """
-    _set_enabled(name, item, data, enabled=False)
+    _set_enabled(name, item, data, as_json, enabled=False)
 
 
-def enable(name: ListName, item: ItemId, data: Data = None) -> None:
+def enable(name: ListName, item: ItemId, data: Data = None, as_json: AsJson = False) -> None:
     """Let an item count again, at once.
 
     For example:
       tocsin signals enable known 12
     """
-    _set_enabled(name, item, data, enabled=True)
+    _set_enabled(name, item, data, as_json, enabled=True)
 
 
-def _set_enabled(name: str, item: int, data: Path | None, *, enabled: bool) -> None:
+def _set_enabled(name: str, item: int, data: Path | None, as_json: bool, *, enabled: bool) -> None:
     with open_records(data) as records:
         records.items.change(name, item, actor=ACTOR, enabled=enabled)
-    say(f"{'enabled' if enabled else 'disabled'} {name}/{item}")
+    done = "enabled" if enabled else "disabled"
+    tell(as_json, f"{done} {name}/{item}", list=name, item=item, enabled=enabled)
 
 
 def _fields(item: Item) -> dict[str, object]:
@@ -94,9 +106,3 @@ def _fields(item: Item) -> dict[str, object]:
         "issuer": item.issuer,
         **item_fields(item),
     }
-
-
-def _words(value: object) -> str | None:
-    if isinstance(value, list):
-        return ", ".join(map(str, value))
-    return None if value is None else str(value)

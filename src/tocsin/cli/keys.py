@@ -7,7 +7,7 @@ import typer
 
 from tocsin.cli.clock import now
 from tocsin.cli.options import ACTOR, AsJson, Data
-from tocsin.cli.output import say, say_json, warn
+from tocsin.cli.output import say, say_json, tell, warn
 from tocsin.cli.records import open_records
 from tocsin.cli.tables import show_table
 from tocsin.keys import Key, Scope
@@ -64,6 +64,7 @@ def show(data: Data = None, as_json: AsJson = False) -> None:
 def revoke(
     key: Annotated[str, typer.Argument(metavar="KEY", help="The id of the key, not its token.")],
     data: Data = None,
+    as_json: AsJson = False,
 ) -> None:
     """Revoke an API key, for good. Every process refuses it within half a second.
 
@@ -72,7 +73,7 @@ def revoke(
     """
     with open_records(data) as records:
         revoked = records.keys.revoke(key, actor=ACTOR)
-    say(f"revoked {revoked.id} ({revoked.name})")
+    tell(as_json, f"revoked {revoked.id} ({revoked.name})", **_fields(revoked))
 
 
 def _state(key: Key) -> str:

@@ -2,12 +2,12 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from tocsin.cli.options import ACTOR, AsJson, Data, ListName, given
-from tocsin.cli.output import counted, say, say_json, warn, write
+from tocsin.cli.output import counted, say, say_json, tell, warn, write
 from tocsin.cli.records import Records, open_records
 from tocsin.cli.tables import Cell, show_fields, show_table, verdict_cell
 from tocsin.errors import InvalidInput
@@ -160,6 +160,7 @@ def remove(
     name: ListName,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     data: Data = None,
+    as_json: AsJson = False,
 ) -> None:
     """Remove a list with all its items. The record of what it did stays.
 
@@ -173,7 +174,8 @@ def remove(
                 f"Remove list {name} with {counted(counts['items'], 'item')}?", abort=True, err=True
             )
         records.rules.remove(name, actor=ACTOR)
-    say(f"removed {name} with {counted(counts['items'], 'item')}")
+    done = f"removed {name} with {counted(counts['items'], 'item')}"
+    tell(as_json, done, list=name, items=counts["items"], removed=True)
 
 
 def show(
@@ -271,21 +273,13 @@ def _show_one(records: Records, name: str, after: int, limit: int, as_json: bool
         for item in items:
             say_json({"item": item.id, "list": name, **_stands(item), **item_fields(item)})
         return
-    show_fields([*_rule_rows(rule), *((key, count) for key, count in counts.items())])
+    show_fields(asdict(rule) | counts)
     if items:
         rows = [_item_row(item) for item in items]
         headings = ("item>", "signals", "source id", "labels", "counts", "stage", "issuer")
         show_table((*headings, "expires"), rows)
     if items and items[-1].id and len(items) == limit:
         warn(f"there may be more: --after {items[-1].id}")
-
-
-def _rule_rows(rule: ListRule) -> list[tuple[str, Cell]]:
-    values: dict[str, Any] = asdict(rule)
-    return [
-        (key.replace("_", " "), ", ".join(one) if isinstance(one, tuple) else one)
-        for key, one in values.items()
-    ]
 
 
 def _stands(item: Item) -> dict[str, object]:

@@ -15,6 +15,7 @@ from typing import Any
 
 import typer
 
+from tocsin.cli.advice import ADVICE
 from tocsin.cli.exits import Exit
 from tocsin.cli.kernels import choose_place
 from tocsin.cli.options import DEBUG
@@ -23,6 +24,11 @@ from tocsin.errors import InvalidInput, TocsinError, Unavailable
 
 _COMPLETION = "_TOCSIN_COMPLETE"
 _EXAMPLES = "\n\nFor example:\n"
+_PYDANTIC = "Value error, "
+"""What pydantic puts before our own words, in options and settings."""
+
+_YES = "Answer `y`, or give `--yes` where `--help` names it."
+_RIGHTS = "Check the path, whose it is, and that the disk has room."
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,16 +109,18 @@ COMMANDS = {
     "exchange revoke": Command("governing:revoke", "Revoke a member's key, since an entry."),
     "exchange rules": Command("governing:rules", "Show the rules, or ask for others."),
     "exchange erase": Command("governing:erase", "Erase the content of an entry everywhere."),
+    "exchange restore": Command("restoring:restore", "Make the log anew from a mirror of it."),
     "exchange fsck": Command("audit:fsck", "Check all of an exchange; 0 only when all verifies."),
     "follow": Command("follow:follow", "Follow an exchange: join, verify, preview, activate."),
     "unfollow": Command("follow:unfollow", "Follow an exchange no more."),
-    "sync": Command("follow:sync", "Bring followed exchanges up to date once."),
+    "sync": Command("sync:sync", "Bring followed exchanges up to date once."),
     "status": Command("status:status", "How it stands with the exchanges that are followed."),
     "publish": Command("publishing:publish", "Tell an exchange's members of known content."),
     "opine": Command("publishing:opine", "Confirm or dispute another member's item."),
     "retract": Command("publishing:retract", "Take back an item of yours."),
     "supersede": Command("publishing:supersede", "Replace an item of yours by a newer one."),
     "erase": Command("publishing:erase", "Have the content of an entry of yours destroyed."),
+    "approve": Command("approving:approve", "Show what waits for approval, or agree to it."),
     "incident open": Command("incidents:open_", "Ask for an incident; another member approves."),
     "incident approve": Command("incidents:approve", "Agree to what another member asked for."),
     "incident extend": Command("incidents:extend", "Ask for more time."),
@@ -154,14 +162,19 @@ def run(arguments: Sequence[str]) -> int:
         path = context.command_path if context else "tocsin"
         return _complain(error.format_message(), f"`{path} --help` shows how.", Exit.BAD_INPUT)
     except TocsinError as error:
-        return _complain(str(error), error.advice, _code(error))
+        return _complain(str(error), ADVICE.get(error.code, error.advice), _code(error))
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
-    except typer.Abort:  # A question was not answered with yes.
-        return _complain("stopped; nothing was changed", "", Exit.INTERRUPTED)
+    except typer.Abort:
+        return _complain(
+            "stopped at a question that was not answered with yes", _YES, Exit.INTERRUPTED
+        )
     except BrokenPipeError:
         hush()
         return Exit.READER_GONE
+    except OSError as error:  # A file or folder that no part of Tocsin spoke for.
+        reason = ": ".join(str(one) for one in (error.filename, error.strerror) if one)
+        return _complain(reason or str(error), _RIGHTS, Exit.UNAVAILABLE)
     except Exception as error:  # noqa: BLE001 - top loop; people get a sentence, not a traceback
         kind = type(error).__name__
         return _complain(
@@ -179,7 +192,8 @@ def _code(error: TocsinError) -> int:
 def _complain(message: str, advice: str, code: int) -> int:
     if os.environ.get(DEBUG):
         traceback.print_exc()
-    for line in (f"tocsin: {' '.join(plain(message).split())}", plain(advice)):
+    said = plain(" ".join(message.replace(_PYDANTIC, "").split()))
+    for line in (f"tocsin: {said}", plain(advice)):
         if line:
             sys.stderr.write(line + "\n")
     return code

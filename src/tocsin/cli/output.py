@@ -35,6 +35,14 @@ def say_json(content: Mapping[str, Any]) -> None:
     flush()
 
 
+def tell(as_json: bool, text: str, **fields: object) -> None:
+    """Say what was done: in a sentence for people, or as its fields for programs."""
+    if as_json:
+        say_json(fields)
+    else:
+        say(text)
+
+
 def flush() -> None:
     """Hand over what was written. Ends the command if nobody reads any more."""
     try:

@@ -1,22 +1,19 @@
 """`tocsin publish`, `opine`, `retract`, `supersede`, `erase`: what a member says at an exchange."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from datetime import timedelta
-from functools import partial
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
-from tocsin.cli.adding import Hashes, given_signals
 from tocsin.cli.clock import now
-from tocsin.cli.exchanges import At, Audience, Person, Why, open_following, put
+from tocsin.cli.exchanges import At, Audience, Person, Why, audience_of, open_following, put
+from tocsin.cli.exits import Exit
+from tocsin.cli.named import Files, Hashes, Labels, Links, Names, Note, Quality, Strict
 from tocsin.cli.node import open_node
 from tocsin.cli.options import AsJson, Data
-from tocsin.cli.output import say, say_json, warn
-from tocsin.cli.parallel import in_parallel
-from tocsin.cli.reading import ItemFile, read_item
+from tocsin.cli.output import say, say_json
 from tocsin.cli.statements import made
 from tocsin.entries.parties import MEMBERS
 from tocsin.entries.statements import (
@@ -26,25 +23,24 @@ from tocsin.entries.statements import (
     Opinion,
     Retract,
     SignalSaid,
-    Statement,
     Supersede,
     Tlp,
     View,
     moment,
 )
 from tocsin.errors import InvalidInput
-from tocsin.intake import walk
 from tocsin.lists.vocabulary import VERSION, parse_labels
 from tocsin.model import Signal
+
+DAYS = 90.0
+INCIDENT_DAYS = 1.0
 
 Entry = Annotated[int, typer.Argument(metavar="ENTRY", min=0, help="Index of the item's entry.")]
 
 
 def publish(
     name: At,
-    files: Annotated[
-        list[Path] | None, typer.Argument(metavar="FILE...", help="One item each; or folders.")
-    ] = None,
+    files: Files = None,
     basis: Annotated[
         str,
         typer.Option(metavar="KIND:WHERE", help="law, designation or terms, and where in it."),
@@ -53,29 +49,29 @@ def publish(
     sha256: Hashes = None,
     sha1: Hashes = None,
     md5: Hashes = None,
-    url: Annotated[list[str] | None, typer.Option(metavar="LINK", help="Link to the item.")] = None,
-    quality: Annotated[
-        int | None, typer.Option(help="PDQ quality of the hashes, 0 to 100.")
-    ] = None,
-    labels: Annotated[
-        list[str] | None, typer.Option("--label", help="Label of the items; repeat it.")
-    ] = None,
+    url: Links = None,
+    quality: Quality = None,
+    labels: Labels = None,
     severity: Annotated[int, typer.Option(min=0, max=3, help="3 is a threat to life.")] = 1,
     territories: Annotated[
         list[str] | None, typer.Option("--territory", help="Where it counts, such as FR.")
     ] = None,
-    days: Annotated[float, typer.Option(min=0.01, help="How long it counts.")] = 90,
+    days: Annotated[
+        float | None,
+        typer.Option(min=0.01, help="How long it counts.  [default: 90; in an incident 1]"),
+    ] = None,
     allow: Annotated[bool, typer.Option("--allow", help="For the allow list.")] = False,
     incident: Annotated[str | None, typer.Option(help="The incident that it belongs to.")] = None,
     urgent: Annotated[bool, typer.Option("--urgent", help="Push it to all at once.")] = False,
     tlp: Annotated[Tlp, typer.Option(help="How readers may hand it on.")] = Tlp.AMBER,
     evidence: Annotated[str, typer.Option(help="Where you keep the evidence.")] = "",
-    note: Annotated[str, typer.Option(help="Free text for people.")] = "",
+    note: Note = "",
     audience: Audience = MEMBERS,
     person: Person = "",
+    strict: Strict = False,
     data: Data = None,
     as_json: AsJson = False,
-) -> None:
+) -> int:
     """Tell the members of an exchange of known content. Files stay here; only their hashes go.
 
     Each file is one item, all hashes and links together are another. What was said can be taken
@@ -84,15 +80,15 @@ def publish(
     For example:
       tocsin publish gifct photo.jpg --label glorification --basis "designation:UN QDe.115"
       tocsin publish gifct --url https://example.org/manual --label instruction --basis terms:4.2
-      tocsin publish gifct clip.jpg --basis law:CT1 --incident halle --urgent --days 1
+      tocsin publish gifct clip.jpg --basis law:CT1 --incident halle --urgent
     """
-    kind, _, reference = basis.partition(":")
-    terms: dict[str, Any] = {
+    days = days or (DAYS if incident is None else INCIDENT_DAYS)
+    terms = {
         "list": "allow" if allow else "block",
         "labels": parse_labels(labels or ()),
         "vocabulary": VERSION,
         "severity": severity,
-        "basis": made(Basis, kind=kind.strip(), reference=reference.strip()) if basis else None,
+        "basis": _basis(basis),
         "territories": tuple(one.upper() for one in territories or ()),
         "expires_at": moment(now() + timedelta(days=days)),
         "tlp": tlp,
@@ -102,23 +98,17 @@ def publish(
         "audience": audience,
         "person": person,
     }
-    if terms["basis"] is None:
-        raise InvalidInput(
-            "an item needs a basis", advice="For example --basis law:… or --basis terms:4.2"
-        )
-    signals = given_signals(
-        {"pdq": pdq, "sha256": sha256, "sha1": sha1, "md5": md5, "url": url}, quality
-    )
-    if not signals and not files:
-        raise InvalidInput("there is nothing to publish", advice="Name a file, a hash or a link.")
-    with (
-        open_node(data, merge=False) as node,
-        closing(node.following.publisher(name)) as publisher,
-    ):
-        work = partial(read_item, node.decoder, limit_bytes=node.settings.max_upload_bytes)
-        for source, found in _items(signals, files or (), work, node.settings.children):
-            said = made(Assert, signals=_said(found), own_media=source != "given", **terms)
-            _tell(publisher.publish(said, urgent=urgent), said, as_json, source)
+    names = Names.of(files, quality, pdq=pdq, sha256=sha256, sha1=sha1, md5=md5, url=url)
+    left_out = 0
+    with open_node(data) as node, closing(node.following.publisher(name)) as publisher:
+        for one in names.items(node):
+            if not one.signals:
+                left_out += 1
+                continue
+            own = one.source != "given"
+            said = made(Assert, signals=_said(one.signals), own_media=own, **terms)
+            _tell(publisher.publish(said, urgent=urgent), one.source, as_json)
+    return Exit.FAULTS if strict and left_out else Exit.OK
 
 
 def opine(
@@ -139,7 +129,7 @@ def opine(
       tocsin opine gifct 1204 dispute --reason "a news report of 12 May"
     """
     with open_following(data) as following:
-        audience = following.audience(name, entry)
+        audience = audience_of(following, name, entry)
         said = made(
             Opinion, of=entry, opinion=view, reason=reason, own_media=own_media, audience=audience
         )
@@ -147,7 +137,7 @@ def opine(
 
 
 def retract(
-    name: At, entry: Entry, reason: Why = "", data: Data = None, as_json: AsJson = False
+    name: At, entry: Entry, reason: Why, data: Data = None, as_json: AsJson = False
 ) -> None:
     """Take back an item of yours: it leaves every member's lists, and decisions are reopened.
 
@@ -155,7 +145,7 @@ def retract(
       tocsin retract gifct 1204 --reason "wrong file"
     """
     with open_following(data) as following:
-        audience = following.audience(name, entry)
+        audience = audience_of(following, name, entry)
         said = made(Retract, of=entry, reason=reason, audience=audience)
         put(following, name, said, as_json, urgent=True)
 
@@ -164,7 +154,7 @@ def supersede(
     name: At,
     entry: Entry,
     by: Annotated[int, typer.Argument(metavar="BY", min=0, help="Index of the newer item.")],
-    reason: Why = "",
+    reason: Why,
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:
@@ -174,7 +164,7 @@ def supersede(
       tocsin supersede gifct 1204 1310 --reason "labels corrected"
     """
     with open_following(data) as following:
-        audience = following.audience(name, entry)
+        audience = audience_of(following, name, entry)
         said = made(Supersede, of=entry, by=by, reason=reason, audience=audience)
         put(following, name, said, as_json)
 
@@ -199,20 +189,14 @@ def erase(
         put(following, name, made(Erase, of=entry, reason=reason, authority=authority), as_json)
 
 
-def _items(
-    signals: Sequence[Signal],
-    files: Sequence[Path],
-    work: Callable[[Path], ItemFile],
-    children: int,
-) -> Iterator[tuple[str, Sequence[Signal]]]:
-    """Yield each item with where it is from; a file without signals is left out, and said so."""
-    if signals:
-        yield "given", signals
-    for read in in_parallel(children, work, walk(files)):
-        if read.problem:
-            warn(f"{read.path}: {read.problem}")
-        if read.signals:
-            yield str(read.path), read.signals
+def _basis(text: str) -> Basis:
+    kind, _, where = text.partition(":")
+    if not where.strip():
+        raise InvalidInput(
+            "an item needs a basis: its kind, and where in it",
+            advice="For example --basis terms:4.2, or law:…, or designation:…",
+        )
+    return made(Basis, kind=kind.strip(), reference=where.strip())
 
 
 def _said(signals: Sequence[Signal]) -> tuple[SignalSaid, ...]:
@@ -221,8 +205,8 @@ def _said(signals: Sequence[Signal]) -> tuple[SignalSaid, ...]:
     )
 
 
-def _tell(index: int, said: Statement, as_json: bool, source: str) -> None:
+def _tell(index: int, source: str, as_json: bool) -> None:
     if as_json:
-        say_json({"index": index, "type": said.type, "source": source})
+        say_json({"index": index, "type": "assert", "source": source})
     else:
         say(f"entry {index}: {source}")

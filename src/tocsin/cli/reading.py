@@ -64,6 +64,16 @@ def read_upload(decoder: Decoder, path: Path, *, limit_bytes: int) -> UploadFile
     return UploadFile(path, decoded.format, (*files, *planes), (*files, *straight))
 
 
+def read_text(path: Path) -> str:
+    """Read a text that was named: a policy, a rule, an invitation. Raises InvalidInput."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InvalidInput(f"{path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise InvalidInput(f"{path} is not a text") from error
+
+
 def listed_signal(type: SignalType, text: str, quality: int | None = None) -> Signal:
     """Read a signal as an item is listed under; a link in its canonical form. Raises InvalidInput.
 

@@ -19,7 +19,7 @@ from tocsin.cli.parallel import in_parallel
 from tocsin.cli.tables import Cell, progress, show_table, verdict_cell
 from tocsin.intake import fetch, from_bytes, from_link, read_file, walk
 from tocsin.model import Hit, ListKind, Reason, Screening, Undecodable, Upload, Verdict
-from tocsin.recording.screenings import body
+from tocsin.recording.screenings import body, hit_fields
 from tocsin.screening import Reading
 
 MOST_ROWS = 100
@@ -130,9 +130,10 @@ def _take_in(node: Node, wish: Wish, name: str) -> Upload | Undecodable:
 
 
 def _show_json(name: str, screening: Screening) -> None:
-    recorded = body(screening, keep_name=False)
+    # As the API answers; the record names signals by number, so that an erasure misses no copy.
+    shown = body(screening, keep_name=False) | {"hits": [*map(hit_fields, screening.hits)]}
     fields = ("verdict", "hits", "reasons", "revision", "format")
-    say_json({"path": name, "id": screening.id} | {key: recorded[key] for key in fields})
+    say_json({"path": name, "id": screening.id} | {key: shown[key] for key in fields})
 
 
 class _Rows:

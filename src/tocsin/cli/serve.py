@@ -25,7 +25,7 @@ def serve(
         int | None, typer.Option(help="Port of the metrics; -1: none.  [default: -1]")
     ] = None,
     children: Annotated[
-        int | None, typer.Option(help="Sandboxed decoders kept ready.  [default: 2]")
+        int | None, typer.Option(help="Sandboxed decoders kept ready.  [default: 4]")
     ] = None,
     sandbox: Annotated[
         Literal["required", "degraded"] | None,

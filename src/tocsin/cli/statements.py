@@ -3,6 +3,7 @@
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from tocsin.errors import InvalidInput
 
@@ -15,5 +16,11 @@ def made(model: type[Model], **fields: object) -> Model:
         return model(**fields)
     except ValidationError as error:
         faults = error.errors(include_url=False)
-        told = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in faults)
-        raise InvalidInput(told) from error
+        raise InvalidInput("; ".join(map(_told, faults))) from error
+
+
+def _told(fault: ErrorDetails) -> str:
+    field, given = str(fault["loc"][0]), fault["input"]
+    if fault["type"] == "extra_forbidden":
+        return f"there is no {field}"
+    return f"{field}: {fault['msg']}, not {given!r}"

@@ -10,7 +10,9 @@ from tocsin.cli.exits import Exit
 from tocsin.cli.options import AsJson, Data
 from tocsin.cli.output import say, say_json, warn
 from tocsin.cli.tables import show_fields, show_table
-from tocsin.sharing.following import Following, Status
+from tocsin.errors import InvalidInput
+from tocsin.sharing.following import Following
+from tocsin.sharing.status import Status
 
 MOST_FAULTS = 50
 
@@ -35,6 +37,8 @@ def status(
       tocsin status
       tocsin status gifct --evidence /tmp/evidence
     """
+    if evidence is not None and name is None:
+        raise InvalidInput("evidence is of one exchange", advice="Name it before --evidence.")
     with open_following(data) as following:
         found = [one for one in following.status() if name in {None, one.followed.name}]
         if name is not None:
@@ -52,13 +56,23 @@ def status(
 
 
 def _show_all(found: list[Status]) -> None:
-    headings = ("exchange", "as", "counts", "entries>", "without effect>", "standing", "waiting>")
+    headings = (
+        "exchange",
+        "as",
+        "counts",
+        "entries>",
+        "as of",
+        "without effect>",
+        "standing",
+        "waiting>",
+    )
     rows = [
         (
             one.followed.name,
             one.followed.member or "a stranger",
             "yes" if one.followed.acting else "no",
             one.size,
+            f"{one.advanced_at:%Y-%m-%d %H:%M}" if one.advanced_at else None,
             sum(one.faults.values()),
             (one.frozen and "frozen") or (one.suspect and "suspect") or "sound",
             one.waiting,
@@ -72,9 +86,8 @@ def _show_all(found: list[Status]) -> None:
 
 
 def _show_one(following: Following, one: Status) -> None:
-    fields = _fields(one)
-    show_fields((key, _words(value)) for key, value in fields.items())
-    faults = following.faults(one.followed.name)[:MOST_FAULTS]
+    show_fields(_fields(one))
+    faults = following.dossier.faults(one.followed.name)[:MOST_FAULTS]
     if faults:
         rows = [(fault.index, fault.code, fault.reason) for fault in faults]
         show_table(("entry>", "without effect", "because"), rows)
@@ -100,16 +113,8 @@ def _fields(one: Status) -> dict[str, object]:
     }
 
 
-def _words(value: object) -> str | None:
-    if isinstance(value, dict):
-        return ", ".join(f"{key} {count}" for key, count in value.items()) or None
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return None if value in {None, ""} else str(value)
-
-
 def _write_evidence(following: Following, name: str, folder: Path) -> None:
-    exhibits = following.evidence(name)
+    exhibits = following.dossier.evidence(name)
     if not exhibits:
         warn(f"there is nothing held against {name}")
     for number, exhibit in enumerate(exhibits, 1):
@@ -118,4 +123,4 @@ def _write_evidence(following: Following, name: str, folder: Path) -> None:
         (place / "reason.txt").write_text(f"{exhibit.reason}\n")
         for file, content in exhibit.files.items():
             (place / Path(file).name).write_bytes(content)
-        say(f"wrote {place}")
+        warn(f"wrote {place}")

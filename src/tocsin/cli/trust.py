@@ -59,8 +59,9 @@ def show(item: ItemId, data: Data = None, as_json: AsJson = False) -> None:
     if as_json:
         say_json(fields)
         return
-    lines = {key: one for key, one in fields.items() if key not in {"reasons", "opinions"}}
-    show_fields((key.replace("_", " "), _words(one)) for key, one in lines.items())
+    checks = {key: fields[key]["outcome"] for key in ("structure", "benign")}
+    lines = fields | checks
+    show_fields({key: one for key, one in lines.items() if key not in {"reasons", "opinions"}})
     show_table(("reason", "which means"), [(one.code, one.text) for one in stood.placed.reasons])
     if stood.evidence.opinions:
         opinions = [
@@ -240,11 +241,3 @@ def _row(stood: Stood) -> tuple[str | int, ...]:
 
 def _stage(placed: Placed) -> str:
     return f"{placed.stage}, disputed" if placed.disputed else placed.stage.value
-
-
-def _words(value: Any) -> str | None:  # noqa: ANN401 - a field of any kind
-    if isinstance(value, dict):
-        return str(value["outcome"])
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return None if value is None else str(value)

@@ -1,8 +1,10 @@
+import shutil
 import tomllib
 
 import pytest
 
 from exchanges import Running, use_own_signers
+from servers import answer, serve
 from tocsin.entries.invitation import Invitation
 from tocsin.exchange.keys import PublicKey
 
@@ -153,3 +155,22 @@ def test_the_operator_erases_what_may_be_erased(tocsin, alice):
 def test_a_name_that_could_mislead_whoever_reads_it_is_refused(tocsin, tmp_path):
     options = ("--name", "\u202egnp.exe")
     assert tocsin("exchange", "init", tmp_path / "x", *ORIGIN, *options).code == 2
+
+
+def test_an_exchange_is_restored_from_what_a_static_server_has(tocsin, alice, tmp_path):
+    mirror = alice / "log"
+    left = tmp_path / "left"
+    (left / "signer").mkdir(mode=0o700, parents=True)
+    for name in ("exchange.toml", "operator.key", "payloads.db", "signer/key"):
+        shutil.copy(alice / name, left / name)
+
+    def reply(handler):
+        found = mirror / handler.path.removeprefix("/")
+        answer(200, found.read_bytes())(handler) if found.is_file() else answer(404)(handler)
+
+    with serve(reply) as server:
+        source = ("--from", server.url("").rstrip("/"))
+        assert tocsin("exchange", "restore", left, *source).code != 0  # Nobody answered for it.
+        (told,) = tocsin("exchange", "restore", left, *source, "--yes", "--json").lines
+    assert told == {"size": 2, "members": 2}
+    assert tocsin("exchange", "fsck", left).code == 0

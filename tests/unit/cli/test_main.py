@@ -7,11 +7,13 @@ import pytest
 
 from program import COMMAND, environment, run_apart
 from tocsin.cli import main
+from tocsin.cli.advice import ADVICE
 from tocsin.cli.exits import Exit
 from tocsin.cli.main import COMMANDS, GROUPS, run
 from tocsin.errors import Conflict, Damaged, InvalidInput, NotFound, Refused, TooLarge, Unavailable
 
-MANUAL = Path(__file__).parents[3] / "docs" / "cli.md"
+DOCS = Path(__file__).parents[3] / "docs"
+MANUAL = DOCS / "cli.md"
 
 
 @pytest.fixture
@@ -81,6 +83,24 @@ def test_each_kind_of_error_has_its_exit_code(raising, error, code):
 def test_an_error_is_one_line_and_its_advice_and_nothing_on_stdout(raising):
     answer = raising(Conflict("somebody\nelse", advice="Look again."))
     assert (answer.out, answer.err) == ("", "tocsin: somebody else\nLook again.\n")
+
+
+@pytest.mark.parametrize("code", ADVICE)
+def test_what_an_exchange_refuses_comes_with_what_a_member_can_do(raising, code):
+    specified = (DOCS / "exchange.md").read_text() + (DOCS / "spec/exchange-record.md").read_text()
+    assert f"`{code}`" in specified
+    assert raising(Refused("no", code=code)).err == f"tocsin: no\n{ADVICE[code]}\n"
+
+
+def test_a_folder_that_cannot_be_made_is_named_and_nobody_is_told_to_report_it(raising):
+    answer = raising(PermissionError(13, "Permission denied", "tocsin-data"))
+    assert answer.code == 5
+    assert answer.err.startswith("tocsin: tocsin-data: Permission denied\nCheck the path")
+
+
+def test_what_a_library_puts_before_a_message_is_left_out(tocsin):
+    assert "Value error" not in tocsin("keys", "create", "x", "--scope", "nosuch").err
+    assert "\\t" not in tocsin("exchange", "erase", "here", "1").err
 
 
 def test_what_a_message_quotes_cannot_move_the_cursor(raising):

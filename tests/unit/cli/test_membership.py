@@ -3,6 +3,8 @@
 import contextlib
 import io
 import json
+import sqlite3
+import time
 
 import pytest
 
@@ -10,6 +12,7 @@ from program import Answer
 from served import serving
 from tocsin.cli.main import run
 from tocsin.entries.parties import Kind, Role
+from tocsin.entries.statements import MemberSaid, Rules, RuleSaid
 from tocsin.operating.invitations import check_terms
 
 ROLES = (Role.CONTRIBUTOR, Role.REVIEWER, Role.COORDINATOR)
@@ -83,7 +86,8 @@ def test_an_invitation_is_good_for_one_key(members):
     assert members.type("erin", "follow", link, "--name", "hub").code == 0
     again = members.type("mallory", "follow", link, "--name", "hub")
     assert again.code != 0
-    assert "invitation" in again.err
+    assert "this invitation was used" in again.err
+    assert "the same `--name` and `--data`" in again.err
 
 
 def test_what_is_no_invitation_is_refused_with_what_to_do(members):
@@ -105,6 +109,22 @@ def test_an_item_without_a_basis_is_not_published(members):
     answer = members.type("alice", "publish", "hub", "--pdq", HASH)
     assert answer.code == 2
     assert "--basis" in answer.err
+
+
+@pytest.mark.parametrize("basis", ["law", "law:", "whim:4"])
+def test_a_basis_names_its_kind_and_where_in_it(members, basis):
+    answer = members.type("alice", "publish", "hub", "--pdq", HASH, "--basis", basis)
+    assert answer.code == 2
+
+
+@pytest.mark.parametrize(("options", "code"), [([], 0), (["--strict"], 4)])
+def test_a_file_that_cannot_be_read_is_not_published_and_said_to_be_left_out(
+    members, tmp_path, options, code
+):
+    words = ("publish", "hub", tmp_path / "nosuch.jpg", "--basis", "law:1", *options)
+    answer = members.type("alice", *words)
+    assert (answer.code, answer.out) == (code, "")
+    assert "nosuch.jpg: left out" in answer.err
 
 
 def test_a_file_is_published_by_its_hashes_alone(members, media):
@@ -134,6 +154,18 @@ def test_what_is_retracted_leaves_the_other_ones_list(members):
     members.say("alice", "retract", "hub", entry, "--reason", "wrong file")
     members.say("bob", "sync")
     assert members.say("bob", "signals", "search", OTHER) == []
+
+
+def test_what_was_just_published_can_be_taken_back_at_once(members):
+    entry = members.publish("alice", "--sha256", "7c" * 32)
+    assert members.type("alice", "retract", "hub", entry, "--reason", "wrong file").code == 0
+
+
+@pytest.mark.parametrize("words", [("retract", "hub", 1), ("supersede", "hub", 1, 2)])
+def test_what_takes_an_item_back_needs_a_reason(members, words):
+    answer = members.type("alice", *words)
+    assert answer.code == 2
+    assert "Missing option '--reason'" in answer.err
 
 
 def test_nobody_retracts_what_is_not_its_own(members):
@@ -176,9 +208,29 @@ def test_an_incident_is_opened_by_two_members_and_closed_with_figures(members):
     members.say("bob", "incident", "close", *about, "--reason", "quiet", "--count", "removed=3")
     members.say("bob", "sync")
     (shown,) = members.say("bob", "incident", "show", *about)
-    assert (shown["phase"], shown["counts"]) == ("closed", "removed 3")
+    assert (shown["phase"], shown["counts"]) == ("closed", {"removed": 3})
     done = [line["action"] for line in shown["situation"]]
     assert done == ["open", "approve", "update", "close"]
+
+
+def test_the_situation_log_says_in_each_column_what_its_heading_promises(members):
+    about = ("hub", "event-3")
+    members.say("alice", "incident", "open", *about, "--title", "Event", "--reason", "live")
+    lines = members.type("bob", "incident", "show", *about).out.splitlines()
+    heading, line = lines[-2:]
+    assert heading.split() == ["entry", "at", "member", "what", "because"]
+    assert [word for word in line.split() if "T" not in word][1:] == ["alice", "open", "live"]
+    members.say("bob", "incident", "approve", *about)
+
+
+def test_an_item_of_an_incident_counts_for_a_day_unless_it_says_otherwise(members):
+    about = ("hub", "event-4")
+    members.say("alice", "incident", "open", *about, "--title", "Event", "--reason", "live")
+    members.say("bob", "incident", "approve", *about)
+    entry = members.publish("alice", "--sha256", "1e" * 32, "--incident", "event-4")
+    (content,) = members.exchange.payloads(entry, entry + 1, member="bob")
+    left_s = json.loads(content[32:])["expires_at"] - time.time()
+    assert 23 * 3600 < left_s <= 24 * 3600
 
 
 def test_an_extension_needs_another_members_approval(members):
@@ -207,6 +259,25 @@ def test_incidents_are_shown_to_people_too(members):
     assert "Storm" in members.type("bob", "incident", "show", "hub", "storm").out
 
 
+def test_a_steward_sees_what_waits_and_agrees_to_it(members):
+    def asked(said):
+        return str(members.exchange.say(said).result()[0].index)
+
+    asked(MemberSaid(action="role", member="bob", roles=(*ROLES, Role.STEWARD)))
+    rules = asked(RuleSaid(rules=Rules(max_ttl_days=90), reason="as agreed"))
+    roles = asked(MemberSaid(action="role", member="alice", roles=(*ROLES, Role.STEWARD)))
+    shown = members.type("bob", "approve", "hub").out
+    assert f"{rules}  operator  rules max_ttl_days=90" in shown
+    assert "role alice contributor coordinator reviewer steward" in shown
+    assert "role of its own" in members.type("alice", "approve", "hub", roles).err
+    for entry in (rules, roles):
+        members.say("bob", "approve", "hub", entry, "--reason", "yes")
+    assert members.exchange.register().rules.max_ttl_days == 90
+    assert Role.STEWARD in members.exchange.register().members["alice"].roles
+    assert members.say("bob", "approve", "hub") == []
+    assert "nothing waits" in members.type("bob", "approve", "hub", rules).err
+
+
 def test_whoever_leaves_has_no_list_and_no_key_of_it_any_more(members):
     members.say("frank", "follow", members.invite("frank"), "--name", "hub", "--activate")
     assert members.type("frank", "unfollow", "hub", "--yes").code == 0
@@ -215,8 +286,11 @@ def test_whoever_leaves_has_no_list_and_no_key_of_it_any_more(members):
 
 
 def test_its_lists_can_be_told_not_to_count_any_more(members):
-    members.say("gina", "follow", members.invite("gina"), "--name", "hub", "--activate")
-    assert members.type("gina", "follow", "hub", "--deactivate").code == 0
+    link = members.invite("gina")
+    (told,) = members.say("gina", "follow", link, "--name", "hub", "--activate")
+    assert (told["member"], told["acting"]) == ("gina", True)
+    (told,) = members.say("gina", "follow", "hub", "--deactivate")
+    assert told == {"exchange": "hub", "acting": False}
     assert members.say("gina", "status")[0]["acting"] is False
 
 
@@ -226,6 +300,35 @@ def test_the_status_of_one_exchange_is_for_people(members):
     assert "hub" in members.type("alice", "status").out
 
 
+@pytest.mark.parametrize("option", ["--name=other", "--policy=nosuch"])
+def test_what_belongs_to_the_beginning_is_not_taken_afterwards_in_silence(members, option):
+    answer = members.type("alice", "follow", "hub", option)
+    assert answer.code == 2
+    assert "for its beginning" in answer.err
+
+
+@pytest.mark.parametrize("option", ["--policy", "--rule"])
+def test_a_file_that_is_not_there_is_named(members, option):
+    answer = members.type("ivy", "follow", "https://exchange.example", option, "nosuch.txt")
+    assert answer.code == 2
+    assert "nosuch.txt cannot be read" in answer.err
+
+
+def test_a_member_can_say_which_opinions_of_its_people_are_told(members):
+    members.say("jim", "follow", members.invite("jim"), "--name", "hub", "--activate")
+    members.say("jim", "follow", "hub", "--feedback", "dispute")
+    members.publish("alice", "--sha256", "2d" * 32)
+    members.say("jim", "sync")
+    (hit,) = members.say("jim", "signals", "search", "2d" * 32)
+    (told,) = members.say("jim", "signals", "dispute", "hub", hit["item"], "--reason", "news")
+    assert told["told"] == 1
+
+
+def test_evidence_is_asked_of_one_exchange(members, tmp_path):
+    answer = members.type("alice", "status", "--evidence", tmp_path)
+    assert (answer.code, answer.out) == (2, "")
+
+
 def test_terms_are_changed_by_following_again_and_the_others_stay(members):
     link = members.invite("hugo")
     members.say("hugo", "follow", link, "--name", "hub", "--activate", "--verdict", "limit")
@@ -233,3 +336,41 @@ def test_terms_are_changed_by_following_again_and_the_others_stay(members):
     members.say("hugo", "follow", "hub", "--exact-verdict", "refuse")
     (rule,) = [one for one in members.say("hugo", "lists", "show") if one["name"] == "hub"]
     assert (rule["verdict"], rule["exact_verdict"]) == ("limit", "refuse")
+
+
+# For tests/unit/cli/test_membership.py, with patches/sharing.diff.
+
+
+@pytest.mark.parametrize("wrong", [["--name=Hub"], ["--name=hub", "--rule={}"]])
+def test_a_wrong_word_does_not_use_an_invitation_up(members, tmp_path, wrong):
+    rule = tmp_path / "rule.json"
+    rule.write_text('{"nosuch": 1}')
+    link = members.invite("kim") if "=Hub" in wrong[0] else members.invite("lou")
+    who = "kim" if "=Hub" in wrong[0] else "lou"
+    words = [word.format(rule) if "{}" in word else word for word in wrong]
+    assert members.type(who, "follow", link, *words).code == 2
+    assert members.type(who, "follow", link, "--name", "hub").code == 0
+
+
+def test_an_exchange_that_does_not_answer_is_named_and_keeps_nobody_else_waiting(members, tmp_path):
+    policy = tmp_path / "policy.txt"
+    policy.write_text(f"log {members.exchange.verifier}\nquorum none\n")
+    members.say("max", "follow", members.exchange.url, "--name", "hub", "--policy", policy)
+    with sqlite3.connect(members.place / "max" / "tocsin.db") as database:
+        database.execute("UPDATE exchange SET url = 'http://127.0.0.1:1'")
+    database.close()
+    answer = members.type("max", "sync")
+    assert answer.code == 5
+    assert "hub: " in answer.err
+    assert "report" not in answer.err
+
+
+def test_what_waits_because_nobody_answers_is_not_to_be_said_again(members):
+    members.say("nora", "follow", members.invite("nora"), "--name", "hub")
+    with sqlite3.connect(members.place / "nora" / "tocsin.db") as database:
+        database.execute("UPDATE exchange SET url = 'http://127.0.0.1:1'")
+    database.close()
+    words = ("publish", "hub", "--pdq", HASH, "--quality=100", "--basis", "law:1")
+    answer = members.type("nora", *words)
+    assert answer.code == 5
+    assert "Do not say it again" in answer.err
