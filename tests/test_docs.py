@@ -26,6 +26,10 @@ DOCS = {path: path.read_text() for path in [ROOT / "README.md", *sorted(ROOT.glo
 ALL = "\n".join(DOCS.values())
 OPERATIONS = DOCS[ROOT / "docs/operations.md"]
 API = DOCS[ROOT / "docs/api.md"]
+MODULE = re.compile(r"`((?!src|tests|docs)(?:[a-z]+/)+[a-z_]+\.py)`")
+STEPS = [
+    line for line in DOCS[ROOT / "docs/life-of-a-signal.md"].splitlines() if MODULE.search(line)
+]
 
 
 def leaves(error: type[TocsinError]) -> set[str]:
@@ -91,9 +95,16 @@ def test_every_link_between_documents_leads_somewhere(path):
 @pytest.mark.parametrize("path", DOCS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_source_file_that_is_named_exists(path):
     named = set(re.findall(r"`((?:src|tests|docs)/[\w/.-]+\.\w+)`", DOCS[path]))
-    named |= {f"src/tocsin/{one}" for one in re.findall(r"`([a-z]+/[a-z_]+\.py)`", DOCS[path])}
+    named |= {f"src/tocsin/{one}" for one in MODULE.findall(DOCS[path])}
     missing = [one for one in sorted(named) if not (ROOT / one).exists()]
     assert missing == []
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_each_step_of_a_signals_life_is_taken_in_the_files_that_it_names(step):
+    source = "".join((ROOT / "src/tocsin" / one).read_text() for one in MODULE.findall(step))
+    types = re.findall(r"`([A-Z][a-z]\w+)`s?", step)
+    assert [one for one in types if not re.search(rf"\b{one}\b", source)] == []
 
 
 def blocks(path: str, language: str) -> list[str]:
