@@ -21,9 +21,9 @@ from tocsin.web.faults import ProblemOut
 from tocsin.web.hma_shapes import Message
 from tocsin.web.problems import answer
 from tocsin.web.routing import SECURITY_SCHEMES
-from tocsin.web.schemas import ItemNotes, ScreenHashes
+from tocsin.web.schemas import Asked, ItemNotes, ScreenHashes
 from tocsin.web.serving import Serving
-from tocsin.web.shortcuts import Shortcut
+from tocsin.web.shortcuts import FileShortcut, Shortcut
 
 ROUTERS = (
     screen.router,
@@ -82,7 +82,8 @@ def _methods_of(routers: Sequence[APIRouter], path: str) -> set[str]:
 def _shortcuts(serving: Serving) -> Shortcuts:
     """Give a short way to the routes that are asked thousands of times a second."""
     ways: list[Shortcut[Any]] = [
-        Shortcut(screen.router, screen.screen_hashes, ScreenHashes, serving)
+        Shortcut(screen.router, screen.screen_hashes, ScreenHashes, serving),
+        FileShortcut(screen.router, screen.screen_file, Asked, serving),
     ]
     if serving.node.settings.hma_routes:
         ways += [

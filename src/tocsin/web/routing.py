@@ -116,7 +116,7 @@ class Guarded(APIRoute):
         async def enter(request: Request) -> Response:
             serving = serving_of(request)
             strict = StrictRequest(
-                request.scope, request.receive, limit=_limit(body, serving), room=serving.room
+                request.scope, request.receive, limit=limit_of(body, serving), room=serving.room
             )
             try:
                 open_ = self.is_open(serving.node)
@@ -144,7 +144,8 @@ class Guarded(APIRoute):
         return problem_of(error).response()
 
 
-def _limit(body: str, serving: Serving) -> int:
+def limit_of(body: str, serving: Serving) -> int:
+    """Return how many bytes a body of this kind may have."""
     if body == "file":
         return serving.node.settings.max_upload_bytes + FORM_SLACK_BYTES
     return JSON_BYTES

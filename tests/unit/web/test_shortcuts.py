@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from tocsin.sample import encode, picture
 from tocsin.web import hma, screen
 from tocsin.web.app import ROUTERS
 from tocsin.web.routing import Guarded
@@ -50,6 +51,32 @@ def test_the_short_way_answers_as_the_long_way(both_ways, body):
     assert short.status_code == long.status_code
     assert without_what_differs(short) == without_what_differs(long)
     assert short.headers["content-type"] == long.headers["content-type"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("image/jpeg", encode(picture(1), "JPEG")),
+        ("image/jpeg", b"no picture"),
+        ("image/jpeg", b""),
+        ("text/plain", b"no file"),
+        ("multipart/form-data; boundary=x", b"--x\r\nbroken"),
+        ("multipart/form-data", b""),
+    ],
+)
+def test_a_file_is_answered_on_the_short_way_as_on_the_long_way(api, kind, body):
+    short, long = (
+        api.post(f"/v1/screen/file{query}", content=body, headers={"content-type": kind})
+        for query in ("", "?name=")
+    )
+    assert short.status_code == long.status_code
+    assert without_what_differs(short) == without_what_differs(long)
+    assert short.headers["content-type"] == long.headers["content-type"]
+
+
+def test_a_file_on_the_short_way_may_be_as_large_as_a_file(api):
+    kind = {"content-type": "image/jpeg"}
+    assert api.post("/v1/screen/file", content=b" " * (5 << 20), headers=kind).status_code == 200
 
 
 def test_the_short_way_asks_for_a_key(stranger):
