@@ -14,6 +14,7 @@ from exchanges import Clock
 from tocsin.entries.statements import GroupSaid
 from tocsin.operating.exchange import Exchange
 from tocsin.operating.folder import Folder, open_settings
+from waiting import wait_until
 
 
 def kill_over_and_over(submitters, survives, folder, rounds, every, seed):
@@ -21,7 +22,10 @@ def kill_over_and_over(submitters, survives, folder, rounds, every, seed):
     draw = random.Random(seed)
     size = 0
     for trial in range(1, rounds + 1):
+        before = (folder / "acknowledged").stat().st_size
         pid = submitters.start(folder)
+        if trial % 2:  # However slow the machine is, half of them come to say something.
+            wait_until(lambda: (folder / "acknowledged").stat().st_size > before)  # noqa: B023 - now
         time.sleep(draw.uniform(0.01, 0.25))
         os.kill(pid, signal.SIGKILL)
         assert submitters.end() == -signal.SIGKILL
@@ -31,12 +35,12 @@ def kill_over_and_over(submitters, survives, folder, rounds, every, seed):
 
 
 def test_an_exchange_killed_fifty_times_keeps_its_word(submitters, survives, folder):
-    assert kill_over_and_over(submitters, survives, folder, 50, 10, seed=1) > 100
+    assert kill_over_and_over(submitters, survives, folder, 50, 10, seed=1) > 50
 
 
 @pytest.mark.slow
 def test_an_exchange_killed_many_times_keeps_its_word(submitters, survives, folder):
-    assert kill_over_and_over(submitters, survives, folder, 500, 10, seed=2) > 1000
+    assert kill_over_and_over(submitters, survives, folder, 500, 10, seed=2) > 500
 
 
 def test_an_exchange_that_was_killed_with_its_signer_process_starts_again(folder):
