@@ -220,7 +220,9 @@ def _object_to_assert(
             return Barred("no_incident", f"the incident {said.incident} is not open")
         longest = timedelta(hours=register.rules.incident_ttl_hours)
     if said.expires_at is not None and not _within(at, when(said.expires_at), longest):
-        return Barred("bad_end", f"an item ends within {longest}, and not in the past")
+        hours = longest // timedelta(hours=1)
+        most = f"{longest.days} days" if longest.days > 1 else f"{hours} hours"
+        return Barred("bad_end", f"an item ends within {most}, and not in the past")
     return None
 
 

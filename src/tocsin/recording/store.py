@@ -285,7 +285,7 @@ def _engine(url: str) -> Engine:
     except (SQLAlchemyError, ImportError) as error:
         raise ConfigurationError(
             f"the database URL cannot be used: {error}",
-            advice="Use postgresql://user@host/name with `pip install tocsin[postgres]`.",
+            advice="Use postgresql://user@host/name, with the extra `postgres` installed.",
         ) from error
     if _is_sqlite(engine):
         Path(engine.url.database or "").parent.mkdir(parents=True, exist_ok=True)

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from tocsin.sharing.keeping import Changed, Keeper
 from tocsin.sharing.keys import MemberKeys
 from tocsin.sharing.line import Line
 from tocsin.sharing.lines import Lines
-from tocsin.sharing.outbox import State, count_in, intend_in
+from tocsin.sharing.outbox import intend_in, refused_in, waiting_in
 from tocsin.sharing.place import Place
 from tocsin.sharing.publishing import Publisher
 from tocsin.sharing.roll import Roll
@@ -38,6 +38,9 @@ Connect = Callable[[Followed, Ed25519PrivateKey | None], Place]
 
 Enter = Callable[[Invitation, Ed25519PrivateKey], object]
 """Becomes a member of an exchange with a key of one's own; doing it twice is fine."""
+
+REFUSED_FOR = timedelta(days=1)
+"""How long a refused statement is a problem: whoever made it was told, or should be soon."""
 
 
 class Following:
@@ -231,7 +234,8 @@ class Following:
     def status(self) -> list[Status]:
         """Say how it stands with every exchange."""
         with self._store.read() as connection:
-            waiting, refused = (count_in(connection, one) for one in (State.WAITING, State.REFUSED))
+            waiting = waiting_in(connection)
+            refused = refused_in(connection, self._clock() - REFUSED_FOR)
         return [
             Status.of(
                 row,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, func, insert, select, update
 
 from tocsin.entries.envelope import NONCE_BYTES
 from tocsin.recording import shared
@@ -53,9 +53,19 @@ def blank_in(connection: Connection, exchange_id: int, entries: Sequence[int]) -
         connection.execute(update(shared.outbox).where(here).values(blank))
 
 
-def count_in(connection: Connection, state: State) -> dict[int, int]:
-    """Count the statements in a state, by exchange."""
+def waiting_in(connection: Connection) -> dict[int, int]:
+    """Count the statements that are to be published, by exchange."""
+    return _count(connection, shared.outbox.c.state == State.WAITING.value)
+
+
+def refused_in(connection: Connection, since: datetime) -> dict[int, int]:
+    """Count the statements that were refused since then, by exchange: nobody takes them back."""
     column = shared.outbox.c
-    query = select(column.exchange_id, func.count()).where(column.state == state.value)
-    rows = connection.execute(query.group_by(column.exchange_id))
-    return {row[0]: row[1] for row in rows}
+    late = column.done_at >= since
+    return _count(connection, (column.state == State.REFUSED.value) & late)
+
+
+def _count(connection: Connection, which: ColumnElement[bool]) -> dict[int, int]:
+    column = shared.outbox.c
+    query = select(column.exchange_id, func.count()).where(which).group_by(column.exchange_id)
+    return {row[0]: row[1] for row in connection.execute(query)}

@@ -85,7 +85,10 @@ class Remote:
     ) -> None:
         self.url = canonical_url(url)
         if not local and not self.url.startswith("https://"):
-            raise UnsafeAddress("an exchange is reached by https")
+            raise UnsafeAddress(
+                "an exchange is reached by https",
+                advice="For trials on one machine turn the setting `exchange_local` on.",
+            )
         self._key = key
         self._clock = clock
         # How far the exchange's clock is ahead of ours; changed as a whole, by any thread.

@@ -20,7 +20,7 @@ class Status:
     `advanced_at` is when the latest were applied. `health` is None in a process that does not
     follow; `barred` says why one that follows cannot. `suspect` and `frozen` say why, or are empty.
     `waiting` and `refused` count statements of ours that are to be published, or that the exchange
-    would not have.
+    would not have in the last day.
     """
 
     followed: Followed
@@ -98,7 +98,7 @@ class Status:
         elif self.barred:
             yield f"the exchange {name} is not reached: {self.barred}"
         if self.refused:
-            yield f"the exchange {name} refused {self.refused} of our statements"
+            yield f"the exchange {name} refused {self.refused} of our statements of the last day"
         if self.unwitnessed:
             yield f"the exchange {name} lacks its quorum of witnesses"
         if self.suspect:

@@ -11,7 +11,7 @@ from tocsin.lists.items import place_in
 from tocsin.model import ListKind, Stage, Verdict
 from tocsin.recording import tables
 from tocsin.sharing.following import Following
-from tocsin.sharing.roll import Roll
+from tocsin.sharing.keeping import Keeper
 
 SIGNAL = tables.signals.c
 
@@ -110,7 +110,7 @@ def test_beginning_anew_that_is_cut_short_never_joins_two_logs(
 ):
     running.alice.say(an_item(1))
     following.catch_up("hub")
-    monkeypatch.setattr(Roll, "thaw", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(Keeper, "thaw", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         following.resume("hub", actor="cli", forget=True)
     assert following.status()[0].size == 0
