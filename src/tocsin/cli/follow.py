@@ -92,13 +92,7 @@ def follow(
     )
     with open_node(data, merge=True) as node:
         following = node.following
-        if target in {one.name for one in following.all()}:
-            _change(node, target, name, policy, terms)
-        else:
-            begun = begin(node, target, name, policy, Terms(**terms))
-            target = begun.name
-            if not as_json:
-                say(f"following {begun.origin} as {begun.member or 'a stranger'}, named {target}")
+        target = _begin_or_change(node, target, name, policy, terms, as_json)
         if resume:
             following.resume(target, actor=ACTOR)
         if replay:
@@ -133,6 +127,24 @@ def unfollow(
             typer.confirm(f"take all items of {name} off the lists?", abort=True, err=True)
         following.remove(name, actor=ACTOR)
     tell(as_json, f"{name} is not followed any more", exchange=name, followed=False)
+
+
+def _begin_or_change(
+    node: Node,
+    target: str,
+    name: str | None,
+    policy: Path | None,
+    terms: dict[str, Any],
+    as_json: bool,
+) -> str:
+    """Begin to follow, or change how; return the name of the exchange."""
+    if target in {one.name for one in node.following.all()}:
+        _change(node, target, name, policy, terms)
+        return target
+    begun = begin(node, target, name, policy, Terms(**terms))
+    if not as_json:
+        say(f"following {begun.origin} as {begun.member or 'a stranger'}, named {begun.name}")
+    return begun.name
 
 
 def _change(

@@ -200,11 +200,10 @@ def _check_files(storage: Storage, report: Report, *, ahead: bool) -> None:
             report.add(Remark.STAGING, path, "a batch that was not dropped")
         elif folder == TEMPORARY:
             report.add(Remark.TEMPORARY, path, "a file that was being written")
-        elif folder != "tile":
-            if path != CHECKPOINT:
-                report.add(Remark.FOREIGN, path, "does not belong to the log")
-        else:
+        elif folder == "tile":
             _check_tile(storage, path, report, ahead=ahead)
+        elif path != CHECKPOINT:
+            report.add(Remark.FOREIGN, path, "does not belong to the log")
 
 
 def _check_tile(storage: Storage, path: str, report: Report, *, ahead: bool) -> None:

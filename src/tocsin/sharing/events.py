@@ -30,13 +30,15 @@ def events(pieces: Iterable[bytes]) -> Iterator[Event]:
             if data:
                 yield Event(name or "message", b"\n".join(data))
             name, data, size = "", [], 0
-        elif not field:
-            yield Event()
-            size -= len(line)
-        elif field == b"data":
-            data.append(value)
-        elif field == b"event":
-            name = value.decode("utf-8", "replace")
+            continue
+        match field:
+            case b"":
+                yield Event()
+                size -= len(line)
+            case b"data":
+                data.append(value)
+            case b"event":
+                name = value.decode("utf-8", "replace")
 
 
 def _lines(pieces: Iterable[bytes]) -> Iterator[bytes]:

@@ -202,14 +202,19 @@ class Follower:
                     finish()
                     finish = self._keeper.begin(view.followed, page)
                     progress(view.size, tree.size)
-                    if _rejoins(page):
-                        finish()
-                        if self._consider(view, page):
-                            return
+                    if self._begins_anew(view, page, finish):
+                        return
             finally:
                 # What was begun is finished whatever comes between, or an erasure would stay open.
                 finish()
         view.edge = edge_of(tree, view.size)
+
+    def _begins_anew(self, view: View, page: Page, finish: Callable[[], None]) -> bool:
+        """Whether a replay begins after this page, which is then finished."""
+        if not _rejoins(page):
+            return False
+        finish()
+        return self._consider(view, page)
 
     def _apply(self, view: View, page: Page, signed: SignedCheckpoint | None) -> None:
         """Have a page written. A checkpoint that only this page reaches goes with it."""

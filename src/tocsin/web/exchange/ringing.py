@@ -190,14 +190,17 @@ class Hub:
             register = self._source.register()
             beat = b": %d\n\n" % register.size
             for number, line in enumerate(list(self._lines)):
-                stalled = line.sending_since and loop.time() - line.sending_since > SEND_S
-                if stalled:
-                    self.cut += 1
-                    line.cut()
-                elif not counts(register, line.key):
-                    line.end()
-                elif (number + turn) % BEAT_S == 0:
-                    self._put(line, beat)
+                due = (number + turn) % BEAT_S == 0
+                self._look_at(line, loop.time(), register, beat if due else b"")
+
+    def _look_at(self, line: Line, now: float, register: Register, beat: bytes) -> None:
+        if line.sending_since and now - line.sending_since > SEND_S:
+            self.cut += 1
+            line.cut()
+        elif not counts(register, line.key):
+            line.end()
+        elif beat:
+            self._put(line, beat)
 
     def _put(self, line: Line, piece: bytes) -> None:
         self.cut += not line.put(piece)
