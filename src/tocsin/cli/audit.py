@@ -49,18 +49,14 @@ def audit_exchange(
 
     Everything is fetched and recomputed: checkpoint, tiles, the signature and chain of every entry,
     who was a member with which key, what everybody may read, and the cosignatures of the policy.
+    Without a key from elsewhere the exchange's own word is taken for it, which a forger gives too.
 
     For example:
       tocsin audit https://exchange.example --key exchange.example/log+8c1f4a2e+AT…
       tocsin audit https://exchange.example --policy policy.txt --json
     """
     address, trusted = _trusted(url, key, policy)
-    if trusted is None:
-        raise InvalidInput(
-            "an audit needs a key that you have from elsewhere",
-            advice="Give --key or --policy, or the invitation; the operator told you the key.",
-        )
-    return _report(_audit(address, trusted), as_json)
+    return _report(_audit(address, trusted or _told(address)), as_json)
 
 
 def fsck(
@@ -71,11 +67,10 @@ def fsck(
     policy: PolicyFile = None,
     as_json: AsJson = False,
 ) -> int:
-    """Check an exchange that is not running in its folder, or any by its address. 0: all verifies.
+    """Check an exchange in its folder, or by its address as `tocsin audit` does. 0: all verifies.
 
-    In the folder also what only the operator has: the lock record, every content, what was to be
-    erased, the register. By an address it is the same as `tocsin audit`, but for the key, which is
-    asked of the exchange itself if it is not given; then its word is taken for it.
+    In the folder also what only the operator has: every content and, of an exchange that is not
+    running, the lock record, what was to be erased, and the register.
 
     For example:
       tocsin exchange fsck /srv/exchange
@@ -86,12 +81,7 @@ def fsck(
             found = check_folder(Folder(Path(place)), clock=now, progress=show)
         return _report(found, as_json)
     address, trusted = _trusted(place, key, policy)
-    if trusted is None:
-        with closing(Remote(address, local=True)) as remote:
-            told = remote.about().key
-        warn(f"the exchange itself says that its key is {told}")
-        trusted = _policy_of(told)
-    return _report(_audit(address, trusted), as_json)
+    return _report(_audit(address, trusted or _told(address)), as_json)
 
 
 def _audit(address: str, policy: Policy) -> Audited:
@@ -118,6 +108,14 @@ def _trusted(url: str, key: str | None, file: Path | None) -> tuple[str, Policy 
         with translated():
             return url, Policy.parse(text.encode())
     return url, None if key is None else _policy_of(key)
+
+
+def _told(address: str) -> Policy:
+    """Take the exchange's own word for its key."""
+    with closing(Remote(address, local=True)) as remote:
+        key = remote.about().key
+    warn(f"the exchange itself says that its key is {key}: compare it with what you were told")
+    return _policy_of(key)
 
 
 def _policy_of(key: str) -> Policy:
@@ -154,6 +152,8 @@ def _tell(found: Audited) -> None:
     )
     if found.witnesses:
         say(f"cosigned up to {found.cosigned_size:,} by {', '.join(found.witnesses)}")
+    if found.unchecked:
+        warn(found.unchecked)
     say("all verifies" if found.clean else "NOT everything verifies")
 
 
@@ -181,4 +181,5 @@ def _fields(found: Audited) -> dict[str, Any]:
             for one in entries.findings
         ],
         "others": list(found.others),
+        "unchecked": found.unchecked,
     }

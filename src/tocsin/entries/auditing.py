@@ -89,7 +89,8 @@ class Audit:
 class Audited:
     """What was found in the log, in its entries, and elsewhere, each as a sentence.
 
-    `cosigned_size` is the size that the quorum of `witnesses` has cosigned.
+    `cosigned_size` is the size that the quorum of `witnesses` has cosigned. `unchecked` says in a
+    sentence what was left out, or is empty.
     """
 
     log: Report
@@ -97,6 +98,7 @@ class Audited:
     others: tuple[str, ...] = ()
     witnesses: tuple[str, ...] = ()
     cosigned_size: int = 0
+    unchecked: str = ""
 
     @property
     def clean(self) -> bool:

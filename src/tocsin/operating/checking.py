@@ -7,10 +7,10 @@ from datetime import datetime
 
 from tocsin.entries.auditing import Audit, Audited, Auditor, Progress
 from tocsin.entries.translating import translated
-from tocsin.errors import Damaged, TocsinError
+from tocsin.errors import Conflict, Damaged, TocsinError
 from tocsin.exchange.checkpoint import open_checkpoint
 from tocsin.exchange.errors import ExchangeError
-from tocsin.exchange.fsck import check_log
+from tocsin.exchange.fsck import check_log, check_published
 from tocsin.exchange.keys import PublicKey
 from tocsin.exchange.locking import open_locks
 from tocsin.exchange.storage import LocalStorage
@@ -20,6 +20,8 @@ from tocsin.operating import snapshot
 from tocsin.operating.contents import Contents, open_contents
 from tocsin.operating.folder import Folder, lock_folder, open_settings
 
+RUNNING = "it is running: lock record, register and erasures are checked when it is stopped"
+
 
 def check_folder(
     folder: Folder,
@@ -27,18 +29,23 @@ def check_folder(
     clock: Callable[[], datetime],
     progress: Progress = lambda _done, _total: None,
 ) -> Audited:
-    """Check all of an exchange that is not running. Changes nothing.
+    """Check all of an exchange. Changes nothing.
 
-    Raises Conflict where it is running, ConfigurationError, Unavailable.
+    Of one that is running, what changes under one's eyes is left out, and said to be. Raises
+    ConfigurationError, Unavailable.
     """
     with ExitStack() as stack, translated():
         settings = open_settings(folder)
-        stack.callback(os.close, lock_folder(folder))
         verifier = PublicKey.parse(settings.key)
         storage = LocalStorage(folder.log)
-        locks = open_locks(settings.lock_url or f"sqlite:///{folder.lock}")
-        stack.callback(locks.close)
-        report = check_log(storage, locks, [verifier])
+        try:
+            stack.callback(os.close, lock_folder(folder))
+        except Conflict:
+            unchecked, report = RUNNING, check_published(storage, [verifier])
+        else:
+            locks = open_locks(settings.lock_url or f"sqlite:///{folder.lock}")
+            stack.callback(locks.close)
+            unchecked, report = "", check_log(storage, locks, [verifier])
         others: list[str] = []
         try:
             head = open_checkpoint(storage.get(CHECKPOINT), [verifier]).checkpoint
@@ -54,13 +61,14 @@ def check_folder(
         except (ExchangeError, TocsinError) as error:
             others.append(f"the entries cannot be read to their end: {error}")
             return Audited(report, auditor.audit, tuple(others))
-        others += [
-            f"the content of entry {index} was to be erased and is there"
-            for index in sorted(auditor.register.erased)
-            if contents.has(index)
-        ]
-        others += _check_register(folder, auditor, tree)
-        return Audited(report, audit, tuple(others))
+        if not unchecked:
+            others += [
+                f"the content of entry {index} was to be erased and is there"
+                for index in sorted(auditor.register.erased)
+                if contents.has(index)
+            ]
+            others += _check_register(folder, auditor, tree)
+        return Audited(report, audit, tuple(others), unchecked=unchecked)
 
 
 class _Reading:

@@ -120,7 +120,7 @@ def lock_folder(folder: Folder) -> int:
         os.close(descriptor)
         raise Conflict(
             f"another process has the exchange in {folder.path} open",
-            advice="Stop it first; an exchange that is running is checked by its address.",
+            advice="Stop it first.",
             code="in_use",
         ) from error
     return descriptor

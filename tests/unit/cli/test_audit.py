@@ -56,14 +56,22 @@ def test_another_key_verifies_nothing(tocsin, served):
     assert "NOT" in answer.out
 
 
-def test_without_a_key_there_is_no_audit(tocsin, served):
-    assert tocsin("audit", served.url).code == 2
-
-
-def test_fsck_by_address_takes_the_exchanges_word_for_its_key_and_says_so(tocsin, served):
-    answer = tocsin("exchange", "fsck", served.url)
+@pytest.mark.parametrize("words", [("audit",), ("exchange", "fsck")])
+def test_without_a_key_the_exchanges_word_is_taken_for_it_and_that_is_said(tocsin, served, words):
+    answer = tocsin(*words, served.url)
     assert answer.code == 0
     assert str(served.exchange.verifier) in answer.err
+
+
+def test_fsck_of_a_folder_that_is_in_use_says_what_it_leaves_out(tocsin, served):
+    folder = served.running.folder
+    answer = tocsin("exchange", "fsck", folder.path, "--json")
+    (found,) = answer.lines
+    assert (answer.code, found["clean"]) == (0, True)
+    assert "running" in found["unchecked"]
+    tile = max((folder.log / "tile" / "0" / "000.p").iterdir(), key=lambda one: int(one.name))
+    tile.write_bytes(bytes(len(tile.read_bytes())))
+    assert tocsin("exchange", "fsck", folder.path).code == 1
 
 
 def test_an_entry_that_is_not_signed_is_named(tocsin, served, monkeypatch):
