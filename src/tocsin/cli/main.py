@@ -120,6 +120,7 @@ COMMANDS = {
     "retract": Command("publishing:retract", "Take back an item of yours."),
     "supersede": Command("publishing:supersede", "Replace an item of yours by a newer one."),
     "erase": Command("publishing:erase", "Have the content of an entry of yours destroyed."),
+    "rotate": Command("rotating:rotate", "Change the key with which you sign; revoke the old."),
     "approve": Command("approving:approve", "Show what waits for approval, or agree to it."),
     "incident open": Command("incidents:open_", "Ask for an incident; another member approves."),
     "incident approve": Command("incidents:approve", "Agree to what another member asked for."),

@@ -29,6 +29,7 @@ from tocsin.sharing.outbox import intend_in, refused_in, waiting_in
 from tocsin.sharing.place import Place
 from tocsin.sharing.publishing import Publisher
 from tocsin.sharing.roll import Roll
+from tocsin.sharing.rotating import Rotated, Rotation
 from tocsin.sharing.settings import NAME, Followed, Terms, parse_policy
 from tocsin.sharing.status import Status
 from tocsin.sharing.trusting import Trust
@@ -70,7 +71,7 @@ class Following:
         self._checkers = partial(Checkers, processes)
         self._feedback = Feedback(store)
         self._roll = Roll(store, clock)
-        self._lines = Lines(self._roll.all, self._line)
+        self._lines = Lines(self._roll.all, self._keys.mark, self._line)
         self.dossier = Dossier(store, self._roll)
 
     def start(self) -> None:
@@ -200,12 +201,17 @@ class Following:
     def publisher(self, name: str) -> Publisher:
         """Return what publishes to an exchange. Raises Conflict for a stranger."""
         followed = self.get(name)
-        key = self._keys.read(name)
-        if key is None or not followed.member:
-            raise Conflict(
-                f"this node has no key at {name}", advice="Join it with an invitation first."
-            )
-        return Publisher(self._store, self._connect(followed, key), followed, key, self._clock)
+        return self._publisher(followed, self._key(followed))
+
+    def rotate(self, name: str) -> Rotated:
+        """Change the key of this node at an exchange; called again, go on where it was cut short.
+
+        A node that serves goes over to the new key within seconds. Raises Conflict for a stranger,
+        and while another process does it; else as `Publisher.publish`.
+        """
+        followed = self.get(name)
+        self._key(followed)
+        return Rotation(self._keys, followed, partial(self._publisher, followed)).run()
 
     def reply(self, item_id: int, view: View, *, reason: str = "", own_media: bool = False) -> int:
         """Tell the exchange that an item came from what we think of it, if our terms say so.
@@ -250,7 +256,10 @@ class Following:
 
     def problems(self) -> tuple[str, ...]:
         """Say what is wrong with the exchanges that are followed here, in sentences."""
-        return tuple(problem for one in self.status() for problem in one.problems())
+        found = [problem for one in self.status() for problem in one.problems()]
+        begun = (one.name for one in self.all() if self._keys.changing(one.name))
+        told = (f"a change of our key at {one} was begun: `tocsin rotate {one}`" for one in begun)
+        return (*found, *told)
 
     def _set_acting(self, followed: Followed, actor: str, *, acting: bool) -> None:
         self._roll.set_acting(followed, acting=acting, actor=actor)
@@ -266,8 +275,25 @@ class Following:
         place = self._connect(followed, key)
         publisher = None
         if key is not None and followed.member:
-            publisher = Publisher(self._store, place, followed, key, self._clock)
+            publisher = self._publisher(followed, key, place)
         return Line(self._follower(followed, place), place, publisher, self._clock)
+
+    def _publisher(
+        self, followed: Followed, key: Ed25519PrivateKey, place: Place | None = None
+    ) -> Publisher:
+        place = place or self._connect(followed, key)
+        current = partial(self._keys.uses, followed.name, key)
+        return Publisher(self._store, place, followed, key, self._clock, current)
+
+    def _key(self, followed: Followed) -> Ed25519PrivateKey:
+        """Return our key as a member. Raises Conflict for a stranger."""
+        key = self._keys.read(followed.name)
+        if key is None or not followed.member:
+            raise Conflict(
+                f"this node has no key at {followed.name}",
+                advice="Join it with an invitation first.",
+            )
+        return key
 
     def _follower(self, followed: Followed, place: Place) -> Follower:
         return Follower(self._store, self._keeper, place, followed.id, self._clock, self._checkers)

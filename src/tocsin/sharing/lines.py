@@ -17,19 +17,24 @@ class Lines:
     """Begins a line to whatever is to be followed, and ends it when that is over. Thread-safe.
 
     `wanted` reads the exchanges to be followed on the terms of now, which a command in another
-    process may have changed; `open_line` makes a line that was not started.
+    process may have changed; `mark` says of the name of one what is another once its key is;
+    `open_line` makes a line that was not started.
     """
 
     def __init__(
-        self, wanted: Callable[[], list[Followed]], open_line: Callable[[Followed], Line]
+        self,
+        wanted: Callable[[], list[Followed]],
+        mark: Callable[[str], object],
+        open_line: Callable[[Followed], Line],
     ) -> None:
         self._wanted = wanted
+        self._mark = mark
         self._open_line = open_line
         self._aligning = threading.RLock()
-        # Changed under _aligning alone: the lines, on which terms each was begun, and why some
-        # exchanges have none.
+        # Changed under _aligning alone: the lines, on which terms and with which key each was
+        # begun, and why some exchanges have none.
         self._lines: dict[int, Line] = {}
-        self._begun: dict[int, Followed] = {}
+        self._begun: dict[int, tuple[Followed, object]] = {}
         self._barred: dict[int, str] = {}
         self._closing = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="following", daemon=True)
@@ -57,7 +62,7 @@ class Lines:
         with self._aligning:
             for exchange_id, begun in list(self._begun.items()):
                 now = present.get(exchange_id)
-                if now is None or replace(now, round=0) != begun:
+                if now is None or self._basis(now) != begun:
                     self.end(exchange_id)
             for followed in present.values():
                 self.begin(followed)
@@ -67,7 +72,8 @@ class Lines:
         with self._aligning:
             if not self._started or followed.id in self._begun:
                 return
-            self._begun[followed.id] = replace(followed, round=0)
+            # Before the key is read: one that is changed meanwhile is noticed.
+            self._begun[followed.id] = self._basis(followed)
             try:
                 line = self._open_line(followed)
             except (UnsafeAddress, ConfigurationError) as error:
@@ -106,6 +112,9 @@ class Lines:
     def barred(self, exchange_id: int) -> str:
         """Say why there can be no line to an exchange, or nothing."""
         return self._barred.get(exchange_id, "")
+
+    def _basis(self, followed: Followed) -> tuple[Followed, object]:
+        return replace(followed, round=0), self._mark(followed.name)
 
     def _watch(self) -> None:
         """Top loop of the watcher: what cannot be read now is read next time."""

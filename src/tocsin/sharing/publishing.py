@@ -14,12 +14,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Connection, Row, select, update
 
 from tocsin.entries import statements
-from tocsin.entries.envelope import Envelope, Parcel, Position, seal
+from tocsin.entries.envelope import Envelope, Parcel, Position, key_id, seal
 from tocsin.entries.statements import Statement, entry_type
 from tocsin.errors import Conflict, InvalidInput, Refused, TocsinError, Unavailable
 from tocsin.recording import shared
 from tocsin.recording.events import Event, Tag
 from tocsin.recording.store import Store, record_in
+from tocsin.sharing.keys import raw
 from tocsin.sharing.outbox import State, intend_in
 from tocsin.sharing.place import Place
 from tocsin.sharing.settings import Followed
@@ -35,9 +36,18 @@ _FINAL = (InvalidInput, Refused, Conflict)
 _MOVED = frozenset({"gap", "replayed"})
 """Conflicts of one whose chain has moved on; any other will not go away by sealing anew."""
 
+_REVOKED = "revoked_key"
+
+
+def _always() -> bool:
+    return True
+
 
 class Publisher:
-    """Publishes to one exchange as one member. Thread-safe; other processes may publish too."""
+    """Publishes to one exchange as one member. Thread-safe; other processes may publish too.
+
+    `current` says whether the key is still this node's: another process may change it.
+    """
 
     def __init__(
         self,
@@ -46,12 +56,14 @@ class Publisher:
         followed: Followed,
         key: Ed25519PrivateKey,
         clock: Callable[[], datetime],
+        current: Callable[[], bool] = _always,
     ) -> None:
         self._store = store
         self._place = place
         self._followed = followed
         self._key = key
         self._clock = clock
+        self._current = current
         self._one_at_a_time = threading.Lock()
 
     def publish(self, statement: Statement, *, urgent: bool = False) -> int:
@@ -61,6 +73,25 @@ class Publisher:
         if that is not known: it is in the outbox and will be sent again.
         """
         (number,) = self.put([statement], urgent=urgent)
+        return self._sent(number)
+
+    def publish_once(self, statement: Statement) -> int:
+        """Publish a statement unless this node did before, and wait; return its index in the log.
+
+        For one who says the same again after being cut short. One that was refused is tried anew.
+        Raises as `publish`.
+        """
+        column = shared.outbox.c
+        payload = statements.write(statement)
+        alive = column.state != State.REFUSED.value
+        rows = self._read((column.payload == payload) & alive)
+        if not rows:
+            return self.publish(statement)
+        done = rows[0].state == State.DONE.value
+        return int(rows[0].entry) if done else self._sent(rows[0].id)
+
+    def _sent(self, number: int) -> int:
+        """Send what waits, and return the index of the statement with this number."""
         try:
             self.send()
         except Unavailable as error:
@@ -112,6 +143,9 @@ class Publisher:
         except _FINAL as error:
             if isinstance(error, Conflict) and not error.code:
                 raise  # Not the exchange's word: another process of ours is at it.
+            if error.code == _REVOKED and not self._current():
+                # Nothing is wrong with the statement: whoever has the new key sends it.
+                raise Unavailable("the key of this node was changed meanwhile") from error
             if len(rows) == 1:
                 self._refuse(rows[0], error)
                 return 1
@@ -132,8 +166,8 @@ class Publisher:
         if len(parcels) == len(rows):
             try:
                 return self._submit(rows, parcels)
-            except Conflict as error:
-                if error.code not in _MOVED:
+            except (Conflict, Refused) as error:
+                if error.code not in _MOVED and not self._outdated(parcels, error):
                     raise
                 # Never logged as sealed, and now it cannot be.
         elif parcels:
@@ -151,6 +185,11 @@ class Publisher:
                     raise
                 reason = str(error)
         raise Unavailable(f"others of this member keep coming between: {reason}")
+
+    def _outdated(self, parcels: Sequence[Parcel], error: TocsinError) -> bool:
+        """Whether they are refused because they were sealed with a key that we had before."""
+        own = key_id(raw(self._key))
+        return error.code == _REVOKED and any(one.envelope.key_id != own for one in parcels)
 
     def _submit(self, rows: Sequence[Row[Any]], parcels: Sequence[Parcel]) -> int:
         indices = self._place.submit(parcels)

@@ -5,15 +5,18 @@ import io
 import json
 import sqlite3
 import time
+from contextlib import closing
 
 import pytest
 
 from program import Answer
 from served import serving
+from tocsin.cli.exchanges import open_following
 from tocsin.cli.main import run
 from tocsin.entries.parties import Kind, Role
 from tocsin.entries.statements import MemberSaid, Rules, RuleSaid
 from tocsin.operating.invitations import check_terms
+from waiting import wait_until
 
 ROLES = (Role.CONTRIBUTOR, Role.REVIEWER, Role.COORDINATOR)
 HASH = "63b89496884fbe03ba525021d4f0c76d070b9b950cb93d56ccf3ed7069f46bc9"
@@ -338,7 +341,75 @@ def test_terms_are_changed_by_following_again_and_the_others_stay(members):
     assert (rule["verdict"], rule["exact_verdict"]) == ("limit", "refuse")
 
 
-# For tests/unit/cli/test_membership.py, with patches/sharing.diff.
+def counting(members, who):
+    """The keys of a member that count for the next entry, by id."""
+    register = members.exchange.register()
+    held = register.members[who].keys
+    return [name for name, key in held.items() if key.counts_at(register.size)]
+
+
+def test_a_member_changes_its_key_and_goes_on_with_the_new_one(members):
+    members.say("rosa", "follow", members.invite("rosa"), "--name", "hub", "--activate")
+    (old,) = counting(members, "rosa")
+    members.publish("rosa", "--sha256", "3c" * 32)
+    (told,) = members.say("rosa", "rotate", "hub")
+    assert (told["exchange"], told["old"], told["resumed"]) == ("hub", old, False)
+    assert counting(members, "rosa") == [told["key"]]
+    assert told["entries"] == [members.exchange.head.checkpoint.size - n for n in (2, 1)]
+    members.publish("rosa", "--sha256", "4c" * 32)
+    members.say("bob", "sync")
+    for value in ("3c" * 32, "4c" * 32):
+        assert members.say("bob", "signals", "search", value)
+    assert members.say("bob", "status")[0]["faults"] == {}
+
+
+def test_a_node_that_serves_goes_over_to_a_key_that_a_command_changed(members):
+    members.say("sam", "follow", members.invite("sam"), "--name", "hub", "--activate")
+    with open_following(members.place / "sam") as serving:
+        serving.start()
+        wait_until(lambda: serving.status()[0].standing == "following")
+        (told,) = members.say("sam", "rotate", "hub")
+        words = ("publish", "hub", "--sha256", "5c" * 32, "--basis", "terms:4.2")
+        members.say("sam", *words)
+        entry = members.publish("alice", "--sha256", "6c" * 32)
+        wait_until(lambda: serving.status()[0].size > entry)
+        (status,) = serving.status()
+        assert (status.standing, status.refused, status.faults) == ("following", 0, {})
+    assert counting(members, "sam") == [told["key"]]
+
+
+def test_people_are_told_which_key_is_used_and_which_revoked(members):
+    members.say("tess", "follow", members.invite("tess"), "--name", "hub", "--activate")
+    out = members.type("tess", "rotate", "hub").out
+    (key,) = counting(members, "tess")
+    assert f"this node signs at hub with the key {key}" in out
+    assert "revokes the old one" in out
+
+
+def test_a_change_of_key_that_nobody_answered_is_gone_on_with(members):
+    members.say("ulla", "follow", members.invite("ulla"), "--name", "hub", "--activate")
+    with closing(sqlite3.connect(members.place / "ulla" / "tocsin.db")) as database, database:
+        (url,) = database.execute("SELECT url FROM exchange").fetchone()
+        database.execute("UPDATE exchange SET url = 'http://127.0.0.1:1'")
+    answer = members.type("ulla", "rotate", "hub")
+    assert answer.code == 5
+    assert "not in use yet" in answer.err
+    assert "`tocsin rotate hub` goes on" in answer.err
+    with closing(sqlite3.connect(members.place / "ulla" / "tocsin.db")) as database, database:
+        database.execute("UPDATE exchange SET url = ?", (url,))
+    assert "was begun before" in members.type("ulla", "rotate", "hub").out
+
+
+def test_whoever_only_reads_or_follows_nothing_has_no_key_to_change(members, tmp_path):
+    policy = tmp_path / "policy.txt"
+    policy.write_text(f"log {members.exchange.verifier}\nquorum none\n")
+    assert "does not follow" in members.type("vera", "rotate", "hub").err
+    members.say("vera", "follow", members.exchange.url, "--name", "hub", "--policy", policy)
+    answer = members.type("vera", "rotate", "hub")
+    assert answer.code == 1
+    assert "Join it with an invitation first" in answer.err
+
+
 
 
 @pytest.mark.parametrize("wrong", [["--name=Hub"], ["--name=hub", "--rule={}"]])
