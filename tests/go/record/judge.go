@@ -76,7 +76,7 @@ func forAll(kind byte, issuer *member) bool {
 func founds(one leaf, said *statement, public []byte) bool {
 	return said != nil && said.kind == 1 && one.kind() == 1 && said.text("action") == "join" &&
 		said.text("kind") == "operator" && has(said.names("roles"), "operator") &&
-		!clash(said.names("roles")) && !weak(public) && idOf(public) == one.keyID() &&
+		!clash(said.names("roles")) && len(public) > 0 && !weak(public) && idOf(public) == one.keyID() &&
 		one.sequence() == 1 && one.previous() == [32]byte{}
 }
 

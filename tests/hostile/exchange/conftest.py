@@ -1,6 +1,8 @@
 """A log that children append to, and the processes that make them."""
 
+import functools
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -11,6 +13,8 @@ import pytest
 from logs import WatchedLog, an_entry
 
 APPENDER = Path(__file__).parent / "appender.py"
+PROGRAMS = Path(__file__).parents[2] / "go"
+GO_LIBRARIES = Path("/usr/share/gocode")
 PREFILLED = 254
 """Two entries before the first bundle is full: the batches of the trials cross that edge."""
 
@@ -104,3 +108,27 @@ def survives():
             watched.close()
 
     return check
+
+
+@pytest.fixture(scope="module")
+def go(tmp_path_factory):
+    """Build programs when asked for, offline, against Debian's x/mod; return how to run them."""
+    if shutil.which("go") is None or not (GO_LIBRARIES / "src/golang.org/x/mod/sumdb").exists():
+        pytest.skip("no Go verifier here: apt install golang-go golang-golang-x-mod-dev")
+    folder = tmp_path_factory.mktemp("go")
+    where = {"GO111MODULE": "off", "GOFLAGS": "", "GOPATH": str(GO_LIBRARIES)}
+    environment = os.environ | where | {"GOCACHE": str(folder / "cache")}
+
+    @functools.cache
+    def built(name):
+        sources = sorted((PROGRAMS / name).glob("*.go")) or [PROGRAMS / f"{name}.go"]
+        command = ["go", "build", "-o", folder / name, *sources]
+        subprocess.run(command, check=True, env=environment, capture_output=True)
+        return folder / name
+
+    def run(name, *arguments, told=""):
+        command = [built(name), *map(str, arguments)]
+        ran = subprocess.run(command, input=told, capture_output=True, text=True, check=False)
+        return ran.returncode, ran.stdout.splitlines()
+
+    return run

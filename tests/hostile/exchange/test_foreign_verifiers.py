@@ -2,9 +2,7 @@
 
 import base64
 import json
-import os
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -31,8 +29,6 @@ from tocsin.exchange.policy import Policy
 from tocsin.exchange.reading import Forked, Reader
 from tocsin.exchange.storage import LocalStorage
 
-PROGRAMS = Path(__file__).parents[2] / "go"
-GO_LIBRARIES = Path("/usr/share/gocode")
 RECORD = Path(__file__).parents[2] / "vectors/exchange-record"
 READERS = {
     "all": ("public", "members", "north"),
@@ -41,32 +37,6 @@ READERS = {
 }
 SIZES = [0, 1, 2, 255, 256, 257, 300, 511, 512, 65_535, 65_536, 65_537, 69_999, 70_000]
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def go(tmp_path_factory):
-    """Build the programs offline, against Debian's x/mod; return how to run them."""
-    if shutil.which("go") is None or not (GO_LIBRARIES / "src/golang.org/x/mod/sumdb").exists():
-        pytest.skip("no Go verifier here: apt install golang-go golang-golang-x-mod-dev")
-    folder = tmp_path_factory.mktemp("go")
-    where = {"GO111MODULE": "off", "GOFLAGS": "", "GOPATH": str(GO_LIBRARIES)}
-    environment = os.environ | where | {"GOCACHE": str(folder / "cache")}
-    for name in ("verify", "write", "record"):
-        sources = sorted((PROGRAMS / name).glob("*.go")) or [PROGRAMS / f"{name}.go"]
-        command = ["go", "build", "-o", folder / name, *sources]
-        subprocess.run(command, check=True, env=environment, capture_output=True)
-
-    def run(name, *arguments, told=""):
-        ran = subprocess.run(
-            [folder / name, *map(str, arguments)],
-            input=told,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        return ran.returncode, ran.stdout.splitlines()
-
-    return run
 
 
 @pytest.fixture(scope="module")

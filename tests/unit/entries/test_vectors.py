@@ -1,15 +1,14 @@
 """The test vectors are those that the code makes today, and everything reads them alike."""
 
 import base64
-import importlib.util
 import json
 from datetime import UTC, datetime
 from hashlib import sha256
-from pathlib import Path
 
 import pytest
 
 from logs import Objects
+from record import MAKE, VECTORS, followed, view
 from tocsin.entries.envelope import Envelope, key_id
 from tocsin.entries.parties import is_weak
 from tocsin.entries.requests import Received, Unsigned, verify
@@ -18,13 +17,6 @@ from tocsin.errors import InvalidInput
 from tocsin.exchange.bundles import decode_bundle
 from tocsin.exchange.fsck import check_published
 from tocsin.exchange.keys import PublicKey
-from tocsin.sharing.replaying import Checked, Told, replay
-from tocsin.sharing.verifying import Batch, check, keys_in
-
-VECTORS = Path(__file__).parents[2] / "vectors" / "exchange-record"
-SPEC = importlib.util.spec_from_file_location("make_record_vectors", VECTORS / "make.py")
-MAKE = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(MAKE)
 
 
 def vectors(name):
@@ -86,28 +78,7 @@ def test_a_follower_comes_to_the_same_judgements(case, reader):
         base64.b64decode(one["content"]) if one["audience"] in MAKE.READERS[reader] else b""
         for one in case["entries"]
     ]
-    register, codes = followed(origin, leaves, contents)
-    expected = case["readers"][reader]
-    assert codes == expected["judged"]
-    assert json.loads(json.dumps(MAKE.summary(register))) == expected["register"]
-
-
-def followed(origin, leaves, contents):
-    """Follow a whole log by the code of the node."""
-    keys = tuple(keys_in(leaves, contents).values())
-    findings = check(Batch(origin, keys, leaves, contents))
-    register = MAKE.Register(origin)
-
-    def lookup(index):
-        try:
-            return Envelope.parse(leaves[index])
-        except (InvalidInput, IndexError):
-            return None
-
-    checked = Checked(0, leaves, contents, findings)
-    now = datetime(2027, 1, 1, tzinfo=UTC)
-    outcomes = list(replay(register, checked, lookup, now))
-    return register, ["allowed" if isinstance(one, Told) else one.code for one in outcomes]
+    assert view(*followed(origin, leaves, contents)) == case["readers"][reader]
 
 
 class Fresh:

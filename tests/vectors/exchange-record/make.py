@@ -377,13 +377,14 @@ def follow(rows: list[tuple[bytes, bytes, str]], reads: tuple[str, ...] = ("publ
         return leaves[index] if index < len(leaves) else None
 
     for index, (leaf, content, audience) in enumerate(rows):
-        code, envelope = _take(register, index, leaf, content if audience in reads else b"", lookup)
+        code, envelope = take(register, index, leaf, content if audience in reads else b"", lookup)
         leaves.append(envelope)
         codes.append(code)
     return register, codes
 
 
-def _take(register: Register, index: int, leaf: bytes, content: bytes, lookup: Callable):
+def take(register: Register, index: int, leaf: bytes, content: bytes, lookup: Callable):
+    """Judge and apply one entry; return its code, and what its leaf says if it is one."""
     try:
         envelope = Envelope.parse(leaf)
     except InvalidInput:
