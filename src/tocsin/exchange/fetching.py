@@ -53,6 +53,8 @@ def _read(response: httpx.Response, limit: int) -> bytes:
         body += part if inflater is None else inflater.decompress(part, limit + 1 - len(body))
         if len(body) > limit:
             raise Malformed(f"the server sends more than the {limit} bytes this object can have")
+        if inflater is not None and inflater.unused_data:  # It would be gathered there, uncounted.
+            raise Malformed("the server sends more behind the compressed body")
         if time.monotonic() > deadline:
             raise Unavailable(f"the server took more than {WHOLE_S:.0f} s for one object")
     if inflater is not None and not inflater.eof:

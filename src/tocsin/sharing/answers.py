@@ -159,20 +159,30 @@ def ring_of(data: bytes) -> Ring:
 
 
 def check_same(leaf: bytes, envelope: Envelope) -> None:
-    """Refuse a leaf that is not the entry that was sent, with the time of its arrival."""
-    found = Envelope.parse(leaf)
+    """Refuse a leaf that is not the entry that was sent, with the time of its arrival.
+
+    Raises Damaged.
+    """
+    try:
+        found = Envelope.parse(leaf)
+    except InvalidInput as error:
+        # Left as it is, it would read as if the exchange had refused what it was sent.
+        raise Damaged(f"the exchange logged what is no entry: {error}") from error
     if replace(found, received_ms=envelope.received_ms) != envelope:
         raise Damaged("the exchange logged something else than it was sent")
 
 
 def problem_of(response: httpx.Response) -> TocsinError:
     """Return what an answer says went wrong. Its words are a stranger's: plain text, and short."""
-    kind = _ERRORS.get(response.status_code, Unavailable)
     try:
         found = _ProblemData.model_validate_json(limited(response, MAX_PROBLEM_BYTES))
     except (ValidationError, Damaged, Unavailable):
         found = _ProblemData()
-    said = plain(found.detail) or f"the exchange answered {response.status_code}"
+    said = plain(found.detail)
+    if not said:
+        # Some proxy's or portal's page: what was asked was refused by nobody who may.
+        return Unavailable(f"the exchange answered {response.status_code}")
+    kind = _ERRORS.get(response.status_code, Unavailable)
     code = found.code if _CODE.fullmatch(found.code) else ""
     return kind(said, advice=plain(found.advice), code=code)
 

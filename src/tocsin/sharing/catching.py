@@ -2,7 +2,7 @@
 
 import gc
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ PAGE_BUNDLES = 16
 """Bundles that are checked and applied together: 4,096 entries, one transaction."""
 
 PAGE_BYTES = 4 << 20
-"""Contents after which a page ends, were it of one bundle: members may write 32 KB an entry."""
+"""Bytes after which a page ends, were it of one bundle: members may write 32 KB an entry."""
 
 PAGES_AHEAD = 3
 """Pages that are being checked while one is applied: bounds the memory."""
@@ -49,7 +49,7 @@ class _Waiting:
 
 def catch_up(
     place: Place, view: View, tree: Tree, checkers: Checkers, *, page_bundles: int = PAGE_BUNDLES
-) -> Iterator[Checked]:
+) -> Generator[Checked]:
     """Yield the entries of a tree from the view's size on, checked, in pages.
 
     Each leaf was hashed into the signed root before. Raises Unavailable, and as `Tree` does.
@@ -77,7 +77,8 @@ def _pages(bundles: Iterator[_Bundle], skip: int, most: int) -> Iterator[_Bundle
     for bundle, given in bundles:
         leaves += bundle[skip:]
         contents += given[skip:]
-        skip, count, size = 0, count + 1, size + sum(map(len, given))
+        # Leaves count too: whoever has the log's key can sign longer ones than there are.
+        skip, count, size = 0, count + 1, size + sum(map(len, given)) + sum(map(len, bundle))
         if count == most or size > PAGE_BYTES:
             yield leaves, contents
             leaves, contents, count, size = [], [], 0, 0

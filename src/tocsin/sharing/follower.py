@@ -7,9 +7,10 @@ was accepted is shown again. Facts about one entry concern that entry alone.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from datetime import datetime
 
-from tocsin.errors import Conflict, TocsinError
+from tocsin.errors import Conflict, TocsinError, Unavailable
 from tocsin.exchange.checkpoint import Checkpoint, SignedCheckpoint
 from tocsin.exchange.errors import Damaged, ExchangeError, Malformed, Unverified
 from tocsin.exchange.note import Note
@@ -176,6 +177,9 @@ class Follower:
 
     def _take(self, view: View, outcome: Outcome, progress: Progress) -> None:
         match outcome:
+            case Unproven(note, reason) if not _is_note(note):
+                # Some proxy's page says nothing of the log, and is gone again by itself.
+                raise Unavailable(f"what it shows is no checkpoint: {reason}")
             case Forked() | RolledBack() | Unproven():
                 raise self._freeze(view, outcome)
             case Advanced(signed, tree):
@@ -192,8 +196,11 @@ class Follower:
             raise self._frozen(view, exhibit) from error
 
     def _apply_tree(self, view: View, tree: Tree, progress: Progress) -> None:
-        with self._checkers() as checkers:
-            pages = catch_up(self._place, view, tree, checkers)
+        # Closed here: one that is broken off would keep its threads until somebody finds it dead.
+        with (
+            self._checkers() as checkers,
+            closing(catch_up(self._place, view, tree, checkers)) as pages,
+        ):
             finish = _nothing
             try:
                 for checked in joined(pages, PAGES_TOGETHER):
@@ -291,6 +298,14 @@ def _nothing() -> None:
 
 def _rejoins(page: Page) -> list[Joined]:
     return [one for one in page.chunk.effects if isinstance(one, Joined)]
+
+
+def _is_note(shown: bytes) -> bool:
+    try:
+        Note.parse(shown)
+    except Malformed:
+        return False
+    return True
 
 
 def _size(accepted: bytes | None) -> int:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -54,6 +55,8 @@ MAX_ANSWER_BYTES = 4 << 20
 
 _STALE = "stale_request"
 _NONCE_BYTES = 18
+_NO_COOKIES = DefaultCookiePolicy(allowed_domains=())
+"""Kept, they would fill the memory without end; and one that is not ASCII could never be sent."""
 
 
 def _now() -> datetime:
@@ -98,6 +101,7 @@ class Remote:
             timeout=httpx.Timeout(ANSWER_S, connect=CONNECT_S),
             headers={"User-Agent": "tocsin", "Accept-Encoding": "identity"},
             trust_env=False,
+            cookies=CookieJar(_NO_COOKIES),
         )
         self._objects = HttpFetch(self._client, self.url)
         self._lock = threading.Lock()
@@ -245,13 +249,17 @@ class Remote:
 
         Nothing is lost by believing it: what we sign for it is good at this exchange alone.
         """
+        if problem.code != _STALE:
+            return False
         try:
             theirs = parsedate_to_datetime(answer.headers.get("Date", ""))
-        except ValueError:
+            if theirs.tzinfo is None:
+                return False
+            # By UTC: a zone may lead beyond the year 9999, where nothing could be signed any more.
+            ahead = theirs.astimezone(UTC) - self._clock()
+        except (ValueError, OverflowError):
             return False
-        if problem.code != _STALE or theirs.tzinfo is None:
-            return False
-        self._ahead = theirs - self._clock()
+        self._ahead = ahead
         return True
 
     @contextmanager

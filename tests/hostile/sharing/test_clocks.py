@@ -4,16 +4,20 @@ Passed if order, members and keys never depend on a clock, a member whose clock 
 item comes from the future instead of letting it act, and an exchange whose clock jumps goes on.
 """
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from exchanges import NOW, Running, an_item
+from exchanges import NOW, Clock, Running, an_item
 from ledger import item, public_key
+from logs import cosigner
 from tocsin.entries.parties import Role
 from tocsin.entries.statements import KeySaid, MemberSaid, Retract
 from tocsin.errors import Refused
 from tocsin.recording.store import Store
+from tocsin.sharing.line import Health, Line
+from tocsin.sharing.line import Standing as LineStanding
 from tocsin.sharing.replaying import MAX_AHEAD
 from victims import victim_of
 
@@ -102,3 +106,25 @@ def test_a_time_of_arrival_that_is_a_lie_gains_nothing(ledger, place, victim):
     place.publish()
     assert victim.take() == "done"
     assert "from_the_future" in victim.faults().values()
+
+
+def test_a_clock_that_is_set_back_does_not_put_off_looking_at_the_witnesses(place, victim):
+    """A split view shows in what the witnesses signed; it must not go unseen for days."""
+    place.publish()
+    assert victim.take() == "done"
+    clock, looked = Clock(), []
+    victim.follower.witnessed = lambda: looked.append(clock.at) or True
+    line = Line(victim.follower, place, None, clock)
+    line._heard()
+    clock.move(days=-3)
+    line._heard()
+    assert looked == [NOW, NOW - timedelta(days=3)]
+    assert line.health.witnessed_at == clock.at
+
+
+def test_a_quorum_that_is_missing_is_told_though_the_clock_was_set_back(place, victim):
+    health = Health(LineStanding.FOLLOWING, NOW, NOW, "", "", 0)
+    witness = f"witness w {cosigner('w.example').verifier}\nquorum w"
+    policy = place.policy.replace("quorum none", witness)
+    status = replace(victim.status, health=health, now=NOW - timedelta(days=3))
+    assert replace(status, followed=replace(status.followed, policy=policy)).unwitnessed

@@ -55,10 +55,12 @@ def test_a_member_that_was_stopped_may_still_fill_the_lists_that_there_are(ledge
     assert list(victim.faults().values()) == ["too_many_lists"]
 
 
-def test_pages_end_where_contents_are_long(ledger, place, victim, monkeypatch):
+def test_pages_end_where_contents_or_leaves_are_long(ledger, place, victim, monkeypatch):
     monkeypatch.setattr(catching, "PAGE_BYTES", 100_000)
     pages = catching._pages(iter([([b"leaf"] * 256, [bytes(1000)] * 256)] * 6), 0, 16)
     assert [len(leaves) for leaves, _ in pages] == [256] * 6
+    long = catching._pages(iter([([bytes(1000)] * 256, [b""] * 256)] * 6), 0, 16)
+    assert [len(leaves) for leaves, _ in long] == [256] * 6
     few = catching._pages(iter([([b"leaf"] * 256, [bytes(100)] * 256)] * 6), 250, 16)
     assert [len(leaves) for leaves, _ in few] == [6 + 3 * 256, 2 * 256]
 

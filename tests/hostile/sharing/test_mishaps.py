@@ -1,5 +1,8 @@
 """What the simulator found, each made small: one mishap, and everything after it goes on."""
 
+import gc
+import threading
+
 import pytest
 
 from exchanges import ORIGIN, URL, Running, an_item
@@ -7,6 +10,8 @@ from ledger import Ledger, item
 from shares import LedgerPlace, NearPlace, PlainTrust, policy_of
 from tocsin.entries.parties import Role
 from tocsin.entries.statements import Approve, GroupSaid, KeySaid, MemberSaid, Retract
+from tocsin.errors import Conflict
+from tocsin.sharing import follower
 from tocsin.sharing.following import Following
 from victims import victim_of
 
@@ -126,3 +131,29 @@ def test_a_log_without_entries_is_followed(sqlite_store, tmp_path):
     assert victim.take() == "done"
     assert victim.status.size == 0
     victim.following.close()
+
+
+def test_a_catch_up_that_is_broken_off_leaves_nothing_running(place, victim, monkeypatch):
+    monkeypatch.setattr(follower, "PAGES_TOGETHER", 1)
+    place.publish()
+    before = gc.get_threshold()
+
+    def stop(*_):
+        raise Conflict("this node is stopping")
+
+    with pytest.raises(Conflict) as caught:
+        victim.follower.catch_up(stop)
+    assert not [one for one in threading.enumerate() if one.name.startswith("bundles")]
+    assert gc.get_threshold() == before
+    del caught
+
+
+@pytest.mark.parametrize("page", [b"<html>Back soon</html>", b"", b"\xff\xfe", b"x" * 5000])
+def test_a_page_instead_of_the_checkpoint_freezes_nothing(place, victim, page):
+    place.publish()
+    good = place.objects["checkpoint"]
+    place.objects["checkpoint"] = page
+    assert victim.take() == "Unavailable"
+    assert victim.status.frozen == ""
+    place.objects["checkpoint"] = good
+    assert victim.take() == "done"

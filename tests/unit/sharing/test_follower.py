@@ -178,7 +178,9 @@ def test_a_tile_that_does_not_add_up_freezes(ledger, place, follower, following,
 def test_a_frozen_exchange_goes_on_when_a_person_says_so(ledger, place, follower, following, items):
     ledger.say("tube", item(note="one"))
     ring = place.publish()
-    place.objects["checkpoint"] = b"nonsense"
+    text = ring.checkpoint.decode().split("\n\n")[0] + "\n"
+    note = sign_note(text, [SigningKey.generate(ORIGIN)], ledger.at)
+    place.objects["checkpoint"] = note.encode()
     frozen_by(follower, following, follower.catch_up)
     place.objects["checkpoint"] = ring.checkpoint
     with pytest.raises(Frozen):
