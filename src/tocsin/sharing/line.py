@@ -138,7 +138,9 @@ class Line:
         self._failures = 0
         witnessed = self.health.witnessed_at
         now = self._clock()
-        if self._compared_at is None or (now - self._compared_at).total_seconds() >= WITNESS_S:
+        last = self._compared_at
+        # In either direction: a clock that is set back must not put it off until it caught up.
+        if last is None or abs((now - last).total_seconds()) >= WITNESS_S:
             self._compared_at = now
             witnessed = now if self._follower.witnessed() else witnessed
         self.health = Health(Standing.FOLLOWING, now, witnessed, "", "", 0)
@@ -151,6 +153,8 @@ class Line:
                 self.outbox_problem = ""
             except (TocsinError, ExchangeError) as error:
                 self.outbox_problem = str(error)
+            except Exception as error:  # noqa: BLE001 - or nothing would be sent until a restart
+                self.outbox_problem = f"{type(error).__name__}: {error}"
             self._posting.wait(POST_S)
             self._posting.clear()
 

@@ -79,7 +79,7 @@ class Status:
         if self.health is None or self.followed.quorum.quorum == NO_QUORUM:
             return False
         last = self.health.witnessed_at
-        return last is None or (self.now - last).total_seconds() > 2 * WITNESS_S
+        return last is None or abs((self.now - last).total_seconds()) > 2 * WITNESS_S
 
     @property
     def age_s(self) -> float | None:

@@ -5,6 +5,7 @@ import pytest
 from exchanges import ORIGIN, URL, an_item
 from shares import policy_of
 from tocsin.errors import NotFound
+from tocsin.sharing import line as line_module
 from tocsin.sharing import lines as lines_module
 from tocsin.sharing.following import Following
 from tocsin.sharing.line import Line, Standing
@@ -44,6 +45,22 @@ def test_an_outage_has_a_sentence_and_an_advice(following, place, running):
     line.start()
     wait_until(lambda: line.health.standing is Standing.UNREACHABLE)
     assert (line.health.error, bool(line.health.advice)) == ("the line is cut", True)
+    line.close()
+
+
+def test_what_nobody_thought_of_does_not_end_the_sending(following, place, running, monkeypatch):
+    monkeypatch.setattr(line_module, "POST_S", 0.01)
+    tried = []
+
+    class Publisher:
+        def send(self):
+            tried.append(1)
+            raise OverflowError("what nobody thought of")
+
+    line = Line(following._follower(following.get("hub"), place), place, Publisher(), running.clock)
+    line.start()
+    wait_until(lambda: len(tried) > 1)
+    assert line.outbox_problem == "OverflowError: what nobody thought of"
     line.close()
 
 
