@@ -8,6 +8,7 @@ hand out numbers outside the transaction, and a reader can pass one that commits
 
 import queue
 import secrets
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
@@ -123,7 +124,7 @@ class Store:
         """
         if not _is_sqlite(self._engine):
             return True
-        with _translated("write"), closing(self._engine.raw_connection()) as connection:
+        with _translated("written"), closing(self._engine.raw_connection()) as connection:
             cursor = connection.cursor()
             cursor.execute(f"PRAGMA busy_timeout = {_SCRUB_MS}")
             cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -323,13 +324,13 @@ def _begin_sqlite(connection: Connection) -> None:
 def _translated(done: str) -> Iterator[None]:
     try:
         yield
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, sqlite3.Error) as error:  # The second from `scrub`, past SQLAlchemy.
         raise _explained(done, error) from error
     except OSError as error:
         raise Unavailable(f"the database could not be {done}: {error}") from error
 
 
-def _explained(done: str, error: SQLAlchemyError) -> TocsinError:
+def _explained(done: str, error: SQLAlchemyError | sqlite3.Error) -> TocsinError:
     cause = str(getattr(error, "orig", None) or error).strip().split("\n")[0]
     if isinstance(error, DataError):
         # The database takes no such value, such as a NUL: trying again would not help.

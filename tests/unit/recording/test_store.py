@@ -1,6 +1,7 @@
 """What the store says is stored is stored; what fails falls alone; what is gone is said to be."""
 
 import os
+import resource
 import subprocess
 import sys
 import threading
@@ -287,3 +288,15 @@ def test_a_file_that_is_no_database_is_unavailable(tmp_path):
     (tmp_path / "tocsin.db").write_bytes(os.urandom(8192))
     with pytest.raises(Unavailable, match="not a database"):
         Store(f"sqlite:///{tmp_path / 'tocsin.db'}")
+
+
+def test_a_disk_that_is_full_while_scrubbing_is_unavailable(sqlite_store, clock):
+    sqlite_store.record(*(event(clock, "x" * 1000) for _ in range(300))).result()
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+    try:
+        with pytest.raises(Unavailable, match="could not be written"):
+            sqlite_store.scrub()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert sqlite_store.scrub()
