@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx
 import structlog
@@ -41,7 +42,10 @@ def addresses(policy: str) -> list[Address]:
 
 def new_client() -> httpx.Client:
     """Return a client for witnesses: their addresses are the operator's own choice."""
-    return httpx.Client(timeout=TIMEOUT_S, follow_redirects=False, trust_env=False)
+    no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=()))
+    return httpx.Client(
+        timeout=TIMEOUT_S, follow_redirects=False, trust_env=False, cookies=no_cookies
+    )
 
 
 def latest_seen(

@@ -23,7 +23,8 @@ POST_S = 5.0
 """How often the outbox is looked at without being told."""
 
 WITNESS_S = 60.0
-"""How often the witnesses' copy is compared with ours, and how long a quorum may be missing."""
+"""How often the log is asked for without being rung for, and the witnesses' copy compared with
+ours; and how long a quorum may be missing."""
 
 
 class Standing(StrEnum):
@@ -142,6 +143,8 @@ class Line:
         # In either direction: a clock that is set back must not put it off until it caught up.
         if last is None or abs((now - last).total_seconds()) >= WITNESS_S:
             self._compared_at = now
+            if last is not None:  # A bell that beats may still keep its rings to itself.
+                self._follower.catch_up(self._progress)
             witnessed = now if self._follower.witnessed() else witnessed
         self.health = Health(Standing.FOLLOWING, now, witnessed, "", "", 0)
 

@@ -28,6 +28,7 @@ SUSPICIOUS = frozenset(
         "replayed",
         "gap",
         "withheld",
+        "not_opening",
         "malformed",
     }
 )

@@ -410,8 +410,6 @@ def test_whoever_only_reads_or_follows_nothing_has_no_key_to_change(members, tmp
     assert "Join it with an invitation first" in answer.err
 
 
-
-
 @pytest.mark.parametrize("wrong", [["--name=Hub"], ["--name=hub", "--rule={}"]])
 def test_a_wrong_word_does_not_use_an_invitation_up(members, tmp_path, wrong):
     rule = tmp_path / "rule.json"

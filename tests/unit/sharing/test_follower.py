@@ -213,10 +213,10 @@ def put(place, leaf, content):
             lambda leaf, content: (b"\x02" + leaf[1:], content), "malformed", True, id="version"
         ),
         pytest.param(
-            lambda leaf, content: (leaf, content[:32] + b"{}"), "not_opening", False, id="payload"
+            lambda leaf, content: (leaf, content[:32] + b"{}"), "not_opening", True, id="payload"
         ),
         pytest.param(
-            lambda leaf, content: (leaf, bytes(32) + content[32:]), "not_opening", False, id="nonce"
+            lambda leaf, content: (leaf, bytes(32) + content[32:]), "not_opening", True, id="nonce"
         ),
         pytest.param(
             lambda leaf, content: (leaf[:4] + b"\0\0\x02" + leaf[7:], content),

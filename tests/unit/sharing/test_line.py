@@ -39,6 +39,24 @@ def test_an_exchange_that_is_away_is_shown_and_found_again(line, place, running,
     wait_until(lambda: _listed(items) == ["item number 1"])
 
 
+def test_a_bell_that_beats_and_never_rings_keeps_nothing_for_long(
+    place, running, items, monkeypatch, request
+):
+    monkeypatch.setattr(line_module, "WITNESS_S", 0.1)
+
+    def beats(since, stop, heard):
+        while not stop.wait(0.01):
+            heard()
+        yield from ()
+
+    monkeypatch.setattr(place, "rings", beats)
+    line = request.getfixturevalue("line")
+    wait_until(lambda: line.health.standing is Standing.FOLLOWING)
+    running.alice.say(an_item(1))
+    running.clock.move(seconds=1)
+    wait_until(lambda: _listed(items) == ["item number 1"])
+
+
 def test_an_outage_has_a_sentence_and_an_advice(following, place, running):
     place.broken = True
     line = Line(following._follower(following.get("hub"), place), place, None, running.clock)
