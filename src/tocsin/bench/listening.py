@@ -86,6 +86,15 @@ class Orders:
         return Followed(1, NAME, self.origin, self.url, self.policy, member, Terms(), True, 0)
 
 
+def asking_for_the_bell(url: str, key: Ed25519PrivateKey) -> bytes:
+    """Return a signed request, as it goes over the wire."""
+    headers = sign("GET", url, key=key, at=now(), nonce=secrets.token_urlsafe(18))
+    place = urlsplit(url)
+    lines = [f"GET {place.path}?{place.query} HTTP/1.1", f"Host: {place.netloc}"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
 class LightFollower(asyncio.Protocol):
     """One line of the bell, verified to the last byte, without lists or a database."""
 
@@ -101,12 +110,8 @@ class LightFollower(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Ask for the bell."""
         url = f"{self._orders.url}/v1/bell?since={self._view.size}"
-        headers = sign("GET", url, key=self._key, at=now(), nonce=secrets.token_urlsafe(18))
-        place = urlsplit(url)
-        lines = [f"GET {place.path}?{place.query} HTTP/1.1", f"Host: {place.netloc}"]
-        lines += [f"{name}: {value}" for name, value in headers.items()]
         if isinstance(transport, asyncio.WriteTransport):
-            transport.write("\r\n".join([*lines, "", ""]).encode())
+            transport.write(asking_for_the_bell(url, self._key))
 
     def data_received(self, data: bytes) -> None:
         """Take what the exchange says."""

@@ -4,7 +4,8 @@ The exchange is `tocsin exchange serve` in a process of its own, over real HTTP 
 TLS. The followers are in a few other processes on the same machine and take their share of it. Most
 are light: each has a line of the bell of its own and verifies every ring to the last byte, but has
 no lists. The full nodes store, list, index and match. The clock runs from before the entry is
-submitted, durable commit included.
+submitted, durable commit included. Frozen followers open a line and never read from it; signals
+are published with and without them in turns, so that what they cost the others can be seen.
 
 The peer has no push: HMA fetches on an interval, and 68 s passed from adding a hash to matching it
 where it was measured; see docs/performance.md.
@@ -21,17 +22,18 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tocsin.app import now
-from tocsin.bench.listening import LINES_OF_ONE, Orders
+from tocsin.bench.listening import LINES_OF_ONE, Orders, asking_for_the_bell
 from tocsin.entries import statements
 from tocsin.entries.envelope import NONCE_BYTES, EntryType, Position, seal
 from tocsin.entries.parties import Kind, Role
@@ -54,6 +56,8 @@ PUBLISHER = "publisher"
 _DISK = Path("/var/tmp")  # noqa: S108 - unlike /tmp never in memory; the folder in it is private
 _ORIGIN = "bench.example/log"
 _WARM_UP = 3
+_TURNS = 4
+_SMALL_BUFFER = 2048
 _SETTLE_S = 3.0
 
 Figure = float | int | str
@@ -78,6 +82,7 @@ def run(
     followers: int,
     *,
     full_nodes: int = FULL_NODES,
+    frozen: int = 0,
     rounds: int = ROUNDS,
     pause_s: float = PAUSE_S,
     folder: Path = _DISK,
@@ -94,16 +99,18 @@ def run(
     ):
         home = Path(name)
         count = -(-light // LINES_OF_ONE) + PROCESSES
-        host = stack.enter_context(_hosted(home / "exchange", count, full_nodes))
+        members = {"light": count, "full": full_nodes, "frozen": -(-frozen // LINES_OF_ONE)}
+        host = stack.enter_context(_hosted(home / "exchange", members))
         crowds = [
             stack.enter_context(_started(one)) for one in _divide(host, light, full_nodes, home)
         ]
         for crowd in crowds:
             _await(crowd, "ready")
-        rung = _ring(host, rounds + _WARM_UP, pause_s)
+        _ring(host, _WARM_UP, pause_s)
+        rung, beside = _ring_in_turns(host, frozen, rounds, pause_s)
         time.sleep(_SETTLE_S)
         arrivals = [one for crowd in crowds for one in _report(crowd)]
-    took_ms = _compare(rung[_WARM_UP:], arrivals)
+    took_ms = _compare(rung, arrivals)
     steps = statistics.quantiles(took_ms, n=100)
     return {
         "followers": followers,
@@ -111,6 +118,7 @@ def run(
         "p50_ms": round(steps[49], 1),
         "p99_ms": round(steps[98], 1),
         "max_ms": round(max(took_ms), 1),
+        **_beside_frozen(frozen, _compare(beside, arrivals)),
         "signals": rounds,
         "processes": len(crowds),
         "machine": f"{platform.machine()} {platform.python_version()} {os.cpu_count()} cores",
@@ -130,6 +138,42 @@ def _divide(host: _Host, light: int, full_nodes: int, home: Path) -> list[Orders
     if full_nodes:
         orders.append(host.orders(full, full_nodes, full=True, folder=home / "nodes"))
     return orders
+
+
+def _ring_in_turns(
+    host: _Host, frozen: int, rounds: int, pause_s: float
+) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    """Publish signals without frozen followers and, if there are to be any, as many beside them."""
+    if not frozen:
+        return _ring(host, rounds, pause_s), []
+    alone, beside = [], []
+    for _ in range(_TURNS):
+        alone += _ring(host, -(-rounds // _TURNS), pause_s)
+        with _frozen_lines(host, frozen):
+            beside += _ring(host, -(-rounds // _TURNS), pause_s)
+    return alone, beside
+
+
+@contextmanager
+def _frozen_lines(host: _Host, count: int) -> Iterator[None]:
+    """Open lines of the bell from which nobody reads."""
+    place = urlsplit(f"{host.url}/v1/bell?since=0")
+    keys = [key for name, key in host.keys.items() if name.startswith("frozen")]
+    with ExitStack() as stack:
+        for number in range(count):
+            line = stack.enter_context(socket.socket())
+            line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _SMALL_BUFFER)
+            line.connect((place.hostname or "", place.port or 0))
+            line.sendall(asking_for_the_bell(place.geturl(), keys[number % len(keys)]))
+        yield
+
+
+def _beside_frozen(frozen: int, took_ms: Sequence[float]) -> dict[str, Figure]:
+    if not took_ms:
+        return {}
+    steps = statistics.quantiles(took_ms, n=100)
+    p50, p99 = round(steps[49], 1), round(steps[98], 1)
+    return {"frozen": frozen, "p50_beside_frozen_ms": p50, "p99_beside_frozen_ms": p99}
 
 
 def _ring(host: _Host, count: int, pause_s: float) -> list[tuple[int, int]]:
@@ -180,12 +224,12 @@ def _compare(
 
 
 @contextmanager
-def _hosted(folder: Path, light: int, full: int) -> Iterator[_Host]:
+def _hosted(folder: Path, members: Mapping[str, int]) -> Iterator[_Host]:
     """Make an exchange with members, and serve it in a process of its own."""
     with closing(socket.create_server(("127.0.0.1", 0))) as probe:
         port = probe.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
-    names = [PUBLISHER, *(f"light-{n}" for n in range(light)), *(f"full-{n}" for n in range(full))]
+    names = [PUBLISHER, *(f"{kind}-{n}" for kind, many in members.items() for n in range(many))]
     keys = {name: Ed25519PrivateKey.generate() for name in names}
     with closing(Exchange.create(folder, origin=_ORIGIN, url=url, clock=now)) as exchange:
         policy = f"log {exchange.verifier}\nquorum none\n"

@@ -126,6 +126,9 @@ def propagate(
     full_nodes: Annotated[
         int, typer.Option(min=0, help="How many of them store, list, index and match.")
     ] = 4,
+    frozen: Annotated[
+        int, typer.Option(min=0, help="How many more never read, in every second turn.")
+    ] = 0,
     details: Details = False,
     as_json: AsJson = False,
 ) -> None:
@@ -133,8 +136,9 @@ def propagate(
 
     For example:
       tocsin bench propagate --followers 1000 --json
+      tocsin bench propagate --followers 1000 --frozen 50 --json --details
     """
-    figures = _run("propagate", followers=followers, full_nodes=full_nodes)
+    figures = _run("propagate", followers=followers, full_nodes=full_nodes, frozen=frozen)
     _show("propagate", figures, as_json, details)
 
 
