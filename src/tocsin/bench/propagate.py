@@ -150,7 +150,7 @@ def _ring_in_turns(
     for _ in range(_TURNS):
         alone += _ring(host, -(-rounds // _TURNS), pause_s)
         with _frozen_lines(host, frozen):
-            time.sleep(pause_s)  # To open them is work like for any others.
+            time.sleep(_SETTLE_S)  # To open lines is work, whoever they are of.
             beside += _ring(host, -(-rounds // _TURNS), pause_s)
         time.sleep(pause_s)
     return alone, beside
