@@ -48,20 +48,21 @@ class History:
     def screening(self, upload_id: str) -> Recorded:
         """Return the screening of an upload, as recorded. Raises NotFound, Unavailable.
 
-        The `signal` of a hit is what stands in the list under its number, "" where that was erased.
+        The `signal` of a hit is what stands in the list under its number, "" where that was erased;
+        early records hold it themselves.
         """
         found = self.page(subject=upload_id, tags=(Tag.SCREENED,), limit=1)
         if not found:
             raise NotFound(f"there is no screening {upload_id[:40]}")
         (recorded,) = found
         hits = recorded.event.body["hits"]
-        texts = self._signals({hit["signal_id"] for hit in hits})
-        named = [hit | {"signal": texts.get(hit["signal_id"], "")} for hit in hits]
+        texts = self._signals({hit["signal_id"] for hit in hits if "signal_id" in hit})
+        named = [{"signal": texts.get(hit.get("signal_id"), "")} | hit for hit in hits]
         return replace(
             recorded, event=replace(recorded.event, body=recorded.event.body | {"hits": named})
         )
 
-    def _signals(self, ids: Collection[int]) -> dict[int, str]:
+    def _signals(self, ids: Collection[int]) -> dict[int | None, str]:
         signal = tables.signals.c
         query = select(signal.id, signal.type, signal.value).where(signal.id.in_(ids))
         with self._store.read() as connection:

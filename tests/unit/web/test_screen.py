@@ -2,12 +2,14 @@ import hashlib
 import json
 
 import pytest
+from sqlalchemy import select, update
 
 from nodes import running
 from servers import answer, serve
 from signals import erase
 from tocsin import intake
 from tocsin.model import Obstacle, Undecodable
+from tocsin.recording import tables
 from tocsin.sample import encode, picture
 from tocsin.trust.breaker import Breaker
 from tocsin.web.answers import Screened, ScreeningOut
@@ -205,6 +207,24 @@ def test_the_record_of_a_screening_holds_no_signal_that_an_erasure_would_miss(
     erase(served.node.store, item)
     (hit,) = api.get(f"/v1/screenings/{answered['id']}").json()["hits"]
     assert (hit["item"], hit["signal"]) == (item, "")
+
+
+def test_an_early_record_that_holds_its_signals_can_still_be_read(api, served, known, seed):
+    add(api, known, "pdq", pdq(seed))
+    answered = by_hash(api, pdq(seed)).json()
+    event = tables.events
+
+    def age(connection):
+        of_upload = event.c.subject == answered["id"]
+        (body,) = connection.execute(select(event.c.body).where(of_upload)).scalars()
+        early = [{**hit, "signal": "ab" * 32} for hit in body["hits"]]
+        for hit in early:
+            del hit["signal_id"]
+        connection.execute(update(event).where(of_upload).values(body=body | {"hits": early}))
+
+    served.node.store.write(age).result()
+    (hit,) = api.get(f"/v1/screenings/{answered['id']}").json()["hits"]
+    assert hit["signal"] == "ab" * 32
 
 
 def test_each_upload_of_a_batch_can_be_read_as_well(api, seed):
