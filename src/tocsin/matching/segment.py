@@ -82,17 +82,14 @@ class Segment(Part):
 
     def rows_of(self, keys: NDArray[np.int64]) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
         """Which of the keys have a row that is not dead, and the numbers of those rows."""
-        here = (keys >= self.header.first_key) & (keys <= self.highest_key)
-        wanted = self._offsets_of(keys[here])
-        rows = np.searchsorted(self._offsets, wanted)
-        same = (self._offsets[rows] == wanted) & ~self.dead[rows]
-        here[here] = same
-        return here, rows[same]
+        here, rows = self._placed(keys)
+        living = ~self.dead[rows]
+        here[here] = living
+        return here, rows[living]
 
     def holds(self, keys: NDArray[np.int64]) -> bool:
         """Whether any of the keys has a row in the file, dead or not."""
-        rows = np.searchsorted(self._offsets, offsets := self._offsets_of(keys))
-        return bool(np.any(self._offsets[rows] == offsets))
+        return bool(self._placed(keys)[1].size)
 
     def bury(self, keys: NDArray[np.int64]) -> None:
         """Mark the rows of these keys dead. Keys without a row here change nothing."""
@@ -143,10 +140,15 @@ class Segment(Part):
                 lines[chunk, 5] = widths[chunk]
         return Plan(lines, probes.flips, bits, layout.expected_ns(len(self), bits, radius))
 
-    def _offsets_of(self, keys: NDArray[np.int64]) -> NDArray[np.unsignedinteger]:
-        """How far from the first key those of the keys lie that are within the file's range."""
-        here = (keys >= self.header.first_key) & (keys <= self.highest_key)
-        return (keys[here] - self.header.first_key).astype(self._offsets.dtype)
+    def _placed(self, keys: NDArray[np.int64]) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+        """Which of the keys have a row in the file, and the numbers of those rows."""
+        offsets = keys - self.header.first_key
+        here = (offsets >= 0) & (offsets <= int(self._offsets[-1]))
+        wanted = offsets[here].astype(self._offsets.dtype)
+        rows = np.searchsorted(self._offsets, wanted)
+        same = self._offsets[rows] == wanted
+        here[here] = same
+        return here, rows[same]
 
     def _section(self, name: str) -> NDArray[np.uint8]:
         section = self._sections[name]
