@@ -108,6 +108,7 @@ def _fields(one: Status) -> dict[str, object]:
         "frozen": one.frozen,
         "suspect": one.suspect,
         "replaying": one.replaying,
+        "early_until": one.early_until,
         "outbox_waiting": one.waiting,
         "outbox_refused": one.refused,
     }

@@ -44,12 +44,14 @@ exchanges = Table(
     Column("advanced_at", UtcTime),
     Column("told", BigInteger, nullable=False),
     Column("faults", Json, nullable=False),
+    Column("early_until", UtcTime),
 )
 """An exchange that is followed. `note` is the last checkpoint accepted, `size` how many of its
 entries are applied, `register` their outcome without the chains. A replay from the start has the
 next `round`; when it reaches `sweep_at`, items of earlier rounds go. `covered` is how long the log
 was when the reading of this round began: what was open to us then, we have read. `faults` counts
-entries without effect by code."""
+entries without effect by code; `early_until` is the latest time at which entries were received that
+came from the future, as long as they were not read again."""
 
 chains = Table(
     "exchange_chain",

@@ -33,7 +33,7 @@ from tocsin.sharing.effects import Joined
 from tocsin.sharing.keeping import ROLLED_BACK, Advance, Exhibit, Keeper
 from tocsin.sharing.ledger import Page
 from tocsin.sharing.place import Place
-from tocsin.sharing.replaying import Checked, joined
+from tocsin.sharing.replaying import MAX_AHEAD, Checked, joined
 from tocsin.sharing.verifying import check
 from tocsin.sharing.view import View, edge_of
 
@@ -100,6 +100,7 @@ class Follower:
         except BaseException:
             self._view = None
             raise
+        self._read_early()
         self._go_on(progress)
 
     def ring(self, ring: Ring) -> None:
@@ -138,6 +139,15 @@ class Follower:
     def reload(self) -> None:
         """Start from what is stored, next time."""
         self._view = None
+
+    def _read_early(self) -> None:
+        """Begin a replay where our clock has come to what it took for the future."""
+        view = self._view
+        if view is None or view.early_until is None:
+            return
+        if view.early_until <= self._clock() + MAX_AHEAD:
+            self._keeper.restart(view.followed, "what came early may count now", actor="node")
+            self._view = None
 
     def _go_on(self, progress: Progress) -> None:
         """Read the log again at once, where what was applied made that necessary."""

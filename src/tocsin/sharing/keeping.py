@@ -157,7 +157,7 @@ class Keeper:
                 return
             values: dict[str, Any] = {"size": 0, "register": "", "told": 0, "faults": {}}
             values |= {"round": row.round + 1, "sweep_at": row.size, "suspect": ""}
-            values["covered"] = row.size
+            values |= {"covered": row.size, "early_until": None}
             connection.execute(update(shared.exchanges).where(here).values(values))
             for table in (shared.chains, shared.leaves, shared.faults):
                 connection.execute(delete(table).where(table.c.exchange_id == followed.id))

@@ -59,6 +59,7 @@ class Page:
     dump: str | None
     chains: Mapping[str, Position]
     blocks: Mapping[int, bytes]
+    early_until: datetime | None
 
 
 class Ledger:
@@ -119,7 +120,7 @@ class Ledger:
         """Move the position: the condition under which all the rest is true."""
         exchange, chunk = shared.exchanges.c, page.chunk
         values: dict[str, Any] = {"size": chunk.end, "advanced_at": self._now}
-        values["told"] = exchange.told + chunk.told
+        values |= {"told": exchange.told + chunk.told, "early_until": page.early_until}
         if page.dump is not None:
             values["register"] = page.dump
         at = (exchange.size == chunk.start) & (exchange.round == self._followed.round)

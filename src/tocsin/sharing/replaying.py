@@ -34,6 +34,8 @@ SUSPICIOUS = frozenset(
 )
 """Faults that an honest exchange never lets into its log."""
 
+FROM_THE_FUTURE = "from_the_future"
+
 _FAULTS = {
     Finding.MALFORMED: "the leaf is malformed, or of a later version",
     Finding.UNKNOWN_KEY: "no member has this key",
@@ -57,6 +59,13 @@ class Fault:
     def suspicious(self) -> bool:
         """Whether the exchange must answer for it."""
         return self.code in SUSPICIOUS
+
+
+@dataclass(frozen=True, slots=True)
+class Early(Fault):
+    """An entry that may have its effect when it is read again, once our clock has come so far."""
+
+    received_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +136,8 @@ def _take(
     judgement = _found(envelope, Finding(finding), judgement, limit_ms)
     apply(register, index, envelope, statement, judgement)
     if isinstance(judgement, Barred):
+        if judgement.code == FROM_THE_FUTURE:
+            return Early(index, judgement.code, judgement.reason, envelope.received_at)
         return Fault(index, judgement.code, judgement.reason)
     return Told(index, judgement.issuer, envelope, statement)
 
@@ -147,5 +158,5 @@ def _found(envelope: Envelope, finding: Finding, judgement: Judgement, limit_ms:
         return Barred(finding.name.lower(), _FAULTS[finding])
     # Our clock must not decide on the register, or two nodes would never agree again.
     if not code and envelope.received_ms > limit_ms and envelope.type in _CONTENT:
-        return Barred("from_the_future", "it was received at a time that has not come yet")
+        return Barred(FROM_THE_FUTURE, "it was received at a time that has not come yet")
     return judgement

@@ -20,7 +20,8 @@ class Status:
     `advanced_at` is when the latest were applied. `health` is None in a process that does not
     follow; `barred` says why one that follows cannot. `suspect` and `frozen` say why, or are empty.
     `waiting` and `refused` count statements of ours that are to be published, or that the exchange
-    would not have in the last day.
+    would not have in the last day. `early_until` is when entries that were ahead of our clock may
+    count, None where there are none.
     """
 
     followed: Followed
@@ -30,6 +31,7 @@ class Status:
     advanced_at: datetime | None
     suspect: str
     frozen: str
+    early_until: datetime | None
     replaying: bool
     waiting: int
     refused: int
@@ -57,6 +59,7 @@ class Status:
             advanced_at=row.advanced_at,
             suspect=row.suspect,
             frozen=row.frozen,
+            early_until=row.early_until,
             replaying=row.sweep_at is not None,
             waiting=waiting,
             refused=refused,
@@ -101,5 +104,8 @@ class Status:
             yield f"the exchange {name} refused {self.refused} of our statements of the last day"
         if self.unwitnessed:
             yield f"the exchange {name} lacks its quorum of witnesses"
+        if self.early_until is not None:
+            ahead = f"up to {self.early_until:%Y-%m-%d %H:%M} UTC wait"
+            yield f"entries of the exchange {name} are ahead of this machine's clock, and {ahead}"
         if self.suspect:
             yield f"the exchange {name} is suspect: {self.suspect}"

@@ -22,7 +22,7 @@ from tocsin.sharing.effects import follow
 from tocsin.sharing.keeping import ROLLED_BACK
 from tocsin.sharing.leaves import Leaves, Load, brief, stored_block
 from tocsin.sharing.ledger import Page
-from tocsin.sharing.replaying import Checked
+from tocsin.sharing.replaying import Checked, Early
 from tocsin.sharing.settings import Followed
 from tocsin.sharing.verifying import Batch, Finding, keys_in, named_keys
 
@@ -32,8 +32,9 @@ class View:
     """The state after `register.size` entries. `note` is the last checkpoint that was accepted.
 
     `frozen` says why nothing more is applied; `smaller` is the checkpoint that did it, where it was
-    a rollback. `keys` holds every key that was ever mentioned, by id. `edge` is the right edge of
-    the tree of `register.size` entries, once it is known: what lets a ring be verified without
+    a rollback. `early_until` is the latest time at which entries were received that came from the
+    future. `keys` holds every key that was ever mentioned, by id. `edge` is the right edge of the
+    tree of `register.size` entries, once it is known: what lets a ring be verified without
     fetching. Owned by one thread.
     """
 
@@ -44,6 +45,7 @@ class View:
     covered: int = 0
     frozen: str = ""
     smaller: bytes | None = None
+    early_until: datetime | None = None
     edge: CompactRange | None = None
     keys: dict[bytes, bytes] | None = None
 
@@ -64,6 +66,7 @@ class View:
         followed = Followed.of(row)
         leaves = Leaves(row.size, _loader(store, exchange_id))
         view = cls(followed, register, leaves, row.note, row.covered, row.frozen, smaller)
+        view.early_until = row.early_until
         if not row.size:
             view.edge = CompactRange()
         return view
@@ -96,7 +99,10 @@ class View:
             if before.get(member) is not position
         }
         dump = self.dump() if chunk.governed else None
-        return Page(chunk, self.register, dump, chains, blocks)
+        early = [one.received_at for one in chunk.faults if isinstance(one, Early)]
+        early += [] if self.early_until is None else [self.early_until]
+        self.early_until = max(early, default=None)
+        return Page(chunk, self.register, dump, chains, blocks, self.early_until)
 
     def dump(self) -> str:
         """Write the register down without the chains, which have rows of their own."""

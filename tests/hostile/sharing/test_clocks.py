@@ -4,10 +4,11 @@ Passed if order, members and keys never depend on a clock, a member whose clock 
 item comes from the future instead of letting it act, and an exchange whose clock jumps goes on.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
 from exchanges import NOW, Clock, Running, an_item
 from ledger import item, public_key
@@ -15,6 +16,7 @@ from logs import cosigner
 from tocsin.entries.parties import Role
 from tocsin.entries.statements import KeySaid, MemberSaid, Retract
 from tocsin.errors import Refused
+from tocsin.recording import shared
 from tocsin.recording.store import Store
 from tocsin.sharing.line import Health, Line
 from tocsin.sharing.line import Standing as LineStanding
@@ -22,11 +24,21 @@ from tocsin.sharing.replaying import MAX_AHEAD
 from victims import victim_of
 
 
+@dataclass
+class Wrong:
+    """A clock that is wrong until it is set."""
+
+    ledger: object
+    by: timedelta
+
+    def __call__(self):
+        return self.ledger.at + self.by
+
+
 def followed(place, tmp_path, name, **skew):
     """Return a node whose clock is wrong by that much."""
     store = Store(f"sqlite:///{tmp_path / name}.db")
-    clock = lambda: place.ledger.at + timedelta(**skew)  # noqa: E731
-    return victim_of(place, store, tmp_path / name, clock=clock)
+    return victim_of(place, store, tmp_path / name, clock=Wrong(place.ledger, timedelta(**skew)))
 
 
 def test_a_slow_clock_keeps_items_from_acting_and_says_so(ledger, place, tmp_path):
@@ -36,6 +48,42 @@ def test_a_slow_clock_keeps_items_from_acting_and_says_so(ledger, place, tmp_pat
     assert slow.take() == "done"
     assert slow.faults() == {index: "from_the_future"}
     assert slow.stages() == {}
+
+
+def test_what_a_slow_clock_passed_over_acts_once_the_clock_is_right(ledger, place, tmp_path):
+    store, clock = Store(f"sqlite:///{tmp_path / 'slow.db'}"), Wrong(ledger, timedelta(hours=-3))
+    slow = victim_of(place, store, tmp_path / "slow", clock=clock)
+    ledger.said("tube", Retract(of=ledger.said("tube", item()), reason="wrong"))
+    index = ledger.said("tube", item())
+    place.publish()
+    assert (slow.take(), slow.take()) == ("done", "done")
+    assert any("ahead of this machine's clock" in one for one in slow.status.problems())
+    assert len(slow.faults()) == 2
+    clock.by = timedelta(0)
+    assert slow.take() == "done"
+    assert list(slow.stages()) == [index]
+    assert slow.faults() == {}
+    assert not list(slow.status.problems())
+    assert rounds(slow) == 1
+    ledger.said("tube", item(quality=91))
+    place.publish()
+    assert slow.take() == "done"
+    assert (len(slow.stages()), rounds(slow)) == (2, 1)
+
+
+def test_an_entry_far_ahead_makes_nobody_read_the_log_again_and_again(ledger, place, victim):
+    late = int((ledger.at + timedelta(days=390)).timestamp() * 1000)
+    assert ledger.say("tube", item(days=700), received_ms=late) == "allowed"
+    for _ in range(3):
+        place.publish()
+        assert victim.take() == "done"
+    assert rounds(victim) == 0
+
+
+def rounds(node):
+    """Return how often a node began to read its log again."""
+    with node.store.read() as connection:
+        return connection.execute(select(shared.exchanges.c.round)).scalar_one()
 
 
 def test_a_slow_clock_decides_on_nothing_that_others_build_on(ledger, place, victim, tmp_path):
