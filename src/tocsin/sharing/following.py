@@ -249,6 +249,7 @@ class Following:
                 refused=refused.get(row.id, 0),
                 health=self._lines.health(row.id),
                 barred=self._lines.barred(row.id),
+                unsent=self._lines.unsent(row.id),
                 now=self._clock(),
             )
             for row in self._roll.rows()

@@ -74,7 +74,8 @@ class Line:
         self._compared_at: datetime | None = None
         # Replaced as a whole by the line's thread.
         self.health = Health(Standing.CONNECTING, None, None, "", "", 0)
-        self.outbox_problem = ""
+        # Why what is to be published does not go out; the outbox's thread alone sets it.
+        self.unsent = ""
         self._threads = [threading.Thread(target=self._run, name="line", daemon=True)]
         if publisher is not None:
             post = threading.Thread(
@@ -153,11 +154,11 @@ class Line:
         while not self._closing.is_set():
             try:
                 publisher.send()
-                self.outbox_problem = ""
+                self.unsent = ""
             except (TocsinError, ExchangeError) as error:
-                self.outbox_problem = str(error)
+                self.unsent = str(error)
             except Exception as error:  # noqa: BLE001 - or nothing would be sent until a restart
-                self.outbox_problem = f"{type(error).__name__}: {error}"
+                self.unsent = f"{type(error).__name__}: {error}"
             self._posting.wait(POST_S)
             self._posting.clear()
 

@@ -109,6 +109,11 @@ class Lines:
         line = self._lines.get(exchange_id)
         return None if line is None else line.health
 
+    def unsent(self, exchange_id: int) -> str:
+        """Say why what we have to say does not go out, or nothing."""
+        line = self._lines.get(exchange_id)
+        return "" if line is None else line.unsent
+
     def barred(self, exchange_id: int) -> str:
         """Say why there can be no line to an exchange, or nothing."""
         return self._barred.get(exchange_id, "")

@@ -18,7 +18,8 @@ class Status:
 
     `size` counts the entries applied, `told` those that count; `faults` those that do not, by code.
     `advanced_at` is when the latest were applied. `health` is None in a process that does not
-    follow; `barred` says why one that follows cannot. `suspect` and `frozen` say why, or are empty.
+    follow; `barred` says why one that follows cannot, `unsent` why what we say does not go out.
+    `suspect` and `frozen` say why, or are empty.
     `waiting` and `refused` count statements of ours that are to be published, or that the exchange
     would not have in the last day. `early_until` is when entries that were ahead of our clock may
     count, None where there are none.
@@ -37,6 +38,7 @@ class Status:
     refused: int
     health: Health | None
     barred: str
+    unsent: str
     now: datetime
 
     @classmethod
@@ -48,6 +50,7 @@ class Status:
         refused: int,
         health: Health | None,
         barred: str,
+        unsent: str,
         now: datetime,
     ) -> "Status":
         """Read a row of `exchange`, beside what is counted and known elsewhere."""
@@ -65,6 +68,7 @@ class Status:
             refused=refused,
             health=health,
             barred=barred,
+            unsent=unsent,
             now=now,
         )
 
@@ -100,6 +104,8 @@ class Status:
             yield f"the exchange {name} is not reached: {self.health.error}"
         elif self.barred:
             yield f"the exchange {name} is not reached: {self.barred}"
+        elif self.unsent:
+            yield f"the exchange {name} does not take what we say: {self.unsent}"
         if self.refused:
             yield f"the exchange {name} refused {self.refused} of our statements of the last day"
         if self.unwitnessed:

@@ -78,7 +78,7 @@ def test_what_nobody_thought_of_does_not_end_the_sending(following, place, runni
     line = Line(following._follower(following.get("hub"), place), place, Publisher(), running.clock)
     line.start()
     wait_until(lambda: len(tried) > 1)
-    assert line.outbox_problem == "OverflowError: what nobody thought of"
+    assert line.unsent == "OverflowError: what nobody thought of"
     line.close()
 
 
