@@ -31,6 +31,10 @@ BATCH = 100
 ATTEMPTS = 5
 """How often a statement is sealed anew because others of this member came between."""
 
+TURNS = 100
+TURN_S = 0.1
+"""How often, and after what pause, is looked for what another process of ours is sending."""
+
 _FINAL = (InvalidInput, Refused, Conflict)
 
 _MOVED = frozenset({"gap", "replayed"})
@@ -65,6 +69,7 @@ class Publisher:
         self._clock = clock
         self._current = current
         self._one_at_a_time = threading.Lock()
+        self._pause = threading.Event()
 
     def publish(self, statement: Statement, *, urgent: bool = False) -> int:
         """Publish a statement and wait; return its index in the log.
@@ -92,19 +97,22 @@ class Publisher:
 
     def _sent(self, number: int) -> int:
         """Send what waits, and return the index of the statement with this number."""
-        try:
-            self.send()
-        except Unavailable as error:
-            raise Unavailable(
-                f"statement {number} waits in the outbox: {error}",
-                advice="Do not say it again: `tocsin sync` sends it, or a node that serves.",
-            ) from error
-        row = self._read(shared.outbox.c.id == number)[0]
-        if row.state == State.DONE.value:
-            return int(row.entry)
-        if row.state == State.REFUSED.value:
-            raise Refused(row.reason, code=row.code, advice="Correct it and publish it anew.")
-        raise Unavailable(f"statement {number} waits in the outbox: {row.reason or 'not sent yet'}")
+        reason = "not sent yet"
+        for _ in range(TURNS):
+            try:
+                self.send()
+            except Unavailable as error:
+                raise _waits(number, str(error)) from error
+            except Conflict as error:
+                # Of the exchange's conflicts none comes here: they are about one statement.
+                reason = str(error)
+            row = self._read(shared.outbox.c.id == number)[0]
+            if row.state == State.DONE.value:
+                return int(row.entry)
+            if row.state == State.REFUSED.value:
+                raise Refused(row.reason, code=row.code, advice="Correct it and publish it anew.")
+            self._pause.wait(TURN_S)
+        raise _waits(number, row.reason or reason)
 
     def close(self) -> None:
         """Let go of the connections, where the place is this publisher's alone."""
@@ -266,6 +274,13 @@ class Publisher:
         query = select(shared.outbox).where(column.exchange_id == self._followed.id, where)
         with self._store.read() as connection:
             return connection.execute(query.order_by(column.id).limit(BATCH)).all()
+
+
+def _waits(number: int, reason: str) -> Unavailable:
+    return Unavailable(
+        f"statement {number} waits in the outbox: {reason}",
+        advice="Do not say it again: `tocsin sync` sends it, or a node that serves.",
+    )
 
 
 def _sealed(row: Row[Any]) -> Parcel:

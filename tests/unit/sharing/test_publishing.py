@@ -1,12 +1,14 @@
 """A statement that is to be published is in the log once, whatever happens in between."""
 
+from threading import Event, Thread
+
 import pytest
 
 from exchanges import an_item
 from shares import NearPlace
 from tocsin.entries.parties import Role
 from tocsin.entries.statements import MemberSaid, Opinion
-from tocsin.errors import InvalidInput, Refused, Unavailable
+from tocsin.errors import Conflict, InvalidInput, Refused, Unavailable
 from tocsin.sharing.publishing import Publisher
 
 
@@ -70,6 +72,45 @@ def test_a_restart_sends_what_was_sealed_but_not_answered(
     later = Publisher(store, place, following.get("hub"), running.alice.key, running.clock)
     assert later.send() == 3
     assert notes(running) == ["item 0", "item 1", "item 2"]
+
+
+def test_who_publishes_beside_a_node_that_serves_learns_the_index(
+    publisher, place, running, following, store
+):
+    """Both seal the statement; the one that stored its seal first sends it, the other waits."""
+    other_place, sealed, refused = NearPlace(running, "alice"), Event(), Event()
+    followed = following.get("hub")
+    other = Publisher(store, other_place, followed, running.alice.key, running.clock)
+    submit, position, keep = other_place.submit, place.position, publisher._keep
+
+    def submit_late(parcels):
+        sealed.set()
+        refused.wait(30)
+        return submit(parcels)
+
+    def position_of_both():
+        serving.start()
+        sealed.wait(30)
+        place.position = position
+        return position()
+
+    def keep_and_tell(*args):
+        try:
+            return keep(*args)
+        except Conflict:
+            refused.set()
+            raise
+
+    serving = Thread(target=other.send)
+    other_place.submit, place.position, publisher._keep = (
+        submit_late,
+        position_of_both,
+        keep_and_tell,
+    )
+    assert publisher.publish(an_item(1, note="item 1")) == running.exchange.register().size - 1
+    serving.join()
+    assert refused.is_set()
+    assert notes(running) == ["item 1"]
 
 
 def test_others_of_the_same_member_coming_between_is_no_harm(publisher, place, running):
