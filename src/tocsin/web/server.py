@@ -10,6 +10,7 @@ from functools import partial
 from importlib.metadata import version
 
 from tocsin.app import Node, now
+from tocsin.hashing.compiler import load_kernels, set_aside
 from tocsin.recording.events import Event, Tag
 from tocsin.web.app import create_app
 from tocsin.web.listening import Announce, Server, address, listen, metrics_served, set_up_log
@@ -66,4 +67,6 @@ def serve(node: Node, *, announce: Announce) -> None:
     # through half a million objects every few seconds, and a look-up wait 0.2 s for it.
     gc.collect()
     gc.freeze()
+    load_kernels()
+    set_aside()
     service.run()
