@@ -8,6 +8,9 @@ signature is verified, and everything is stored durably, as in operation.
 Memory is by how much it grew at the most, over what the program has before it begins. Beside the
 index is all that is not in its files, which are mapped, and twice for the moment of a merge. The
 processes that check signatures have some of their own.
+
+Then `tocsin serve` runs with what was caught up with: all that its process has in memory beside the
+index's files, program and libraries included, is looked at for ten seconds, and the most given.
 """
 
 import os
@@ -25,7 +28,8 @@ import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tocsin.app import now
-from tocsin.bench.resident import Watch, forget_peak, peak_mib, resident_mib
+from tocsin.bench.resident import Watch, beside_mib, forget_peak, peak_mib, resident_mib
+from tocsin.bench.serving import served
 from tocsin.entries import statements
 from tocsin.entries.envelope import NONCE_BYTES, Parcel, Position, seal
 from tocsin.entries.parties import Kind, Role
@@ -52,6 +56,7 @@ NAME = "bench"
 ORIGIN = "bench.example/log"
 MEMBERS = 10
 DAYS = 30
+SERVING_S = 10
 
 _DISK = Path("/var/tmp")  # noqa: S108 - unlike /tmp never in memory; the folder in it is private
 _BATCH = 16 * WIDTH
@@ -70,6 +75,7 @@ def run(entries: int, *, folder: Path = _DISK) -> dict[str, Figure]:
             last = Maker(place).fill(entries)
             forget_peak()
             figures = _measure(place, last, home / "node")
+        figures["serving_beside_index_mib"] = _serving_mib(home / "node")
         return figures | {
             "memory_grown_mb": peak_mib() - program_mib,
             "memory_beside_index_mib": watch.grown_mib,
@@ -113,6 +119,16 @@ def _measure(place: "Mirror", last: bytes, data: Path) -> dict[str, Figure]:
         "entries_per_s": round(status.size / seconds),
         "processor_s": round(_busy_s() - busy, 1),
     }
+
+
+def _serving_mib(data: Path) -> int:
+    """Return the most memory that a node takes beside its index, once it serves this."""
+    most = 0
+    with served(data) as node:
+        for _ in range(SERVING_S):
+            time.sleep(1)
+            most = max(most, beside_mib(node.process, data))
+    return most
 
 
 class Mirror:

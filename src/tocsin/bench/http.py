@@ -14,19 +14,16 @@ import json
 import os
 import platform
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import TypedDict
-from urllib.parse import urlsplit
 
 from tocsin.bench.asking import ask
 from tocsin.bench.filling import fill, now
+from tocsin.bench.serving import served
 from tocsin.errors import Unavailable
 from tocsin.keys import Keys, Scope
 from tocsin.model import CODE_BYTES
@@ -79,8 +76,8 @@ def run(
     with tempfile.TemporaryDirectory(prefix="tocsin-http-", dir=folder) as name:
         data = Path(name)
         token = _prepared(data, signals)
-        with _served(data) as (host, port):
-            client = _Client(host, port, token)
+        with served(data) as node:
+            client = _Client(node.host, node.port, token)
             photo_ms = {str(size): client.photo_ms(size, count) for size, count in photos.items()}
             hashes = client.lookups(client.by_hash, connections, seconds)
             raw = client.lookups(client.by_raw_lookup, connections, seconds)
@@ -108,24 +105,6 @@ def _prepared(data: Path, signals: int) -> str:
         return Keys(store, now).create("bench", [Scope.SCREEN], actor="bench").token
     finally:
         store.close()
-
-
-@contextmanager
-def _served(data: Path) -> Iterator[tuple[str, int]]:
-    """Run `tocsin serve` until the block ends; give its address."""
-    environ = {key: one for key, one in os.environ.items() if not key.startswith("TOCSIN_")}
-    command = [sys.executable, "-m", "tocsin.cli.main", "serve", "--port", "0", "--json"]
-    with subprocess.Popen(  # noqa: S603 - our own program, our own arguments
-        [*command, "--data", str(data)], stdout=subprocess.PIPE, env=environ, text=True
-    ) as process:
-        try:
-            line = process.stdout.readline() if process.stdout else ""
-            if not line:
-                raise Unavailable("the node did not start; what it said stands above")
-            address = urlsplit(json.loads(line)["api"])
-            yield address.hostname or "", address.port or 0
-        finally:
-            process.terminate()
 
 
 class _Client:

@@ -10,6 +10,7 @@ EVERY_S = 0.02
 
 _SELF = Path("/proc/self")
 _PEAK_AGAIN = "5"
+_MAPPING = re.compile(r"[0-9a-f]+-[0-9a-f]+ ")
 
 
 def resident_mib() -> int:
@@ -25,6 +26,17 @@ def peak_mib() -> int:
 def forget_peak() -> None:
     """Begin to look for the peak anew."""
     (_SELF / "clear_refs").write_text(_PEAK_AGAIN)
+
+
+def beside_mib(process: int, folder: Path) -> int:
+    """Return what a process has in memory now beside the files of a folder that it has mapped."""
+    total, counts = 0, False
+    for line in Path(f"/proc/{process}/smaps").read_text().splitlines():
+        if _MAPPING.match(line):
+            counts = str(folder) not in line
+        elif counts and line.startswith("Rss:"):
+            total += int(line.split()[1])
+    return total >> 10
 
 
 class Watch:
