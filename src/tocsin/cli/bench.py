@@ -29,7 +29,7 @@ STABLE = {
     "freshness": "add_to_match_ms_p50 add_to_match_ms_p99",
     "http": "photo_p50_ms lookups_per_s",
     "propagate": "followers full_nodes p50_ms p99_ms",
-    "catchup": "entries seconds signatures_verified memory_beside_index_mib serving_beside_index_mib",
+    "catchup": "entries seconds signatures_verified",
 }
 """What `--json` prints: other programs rely on these keys, and on there being no others."""
 
