@@ -14,7 +14,7 @@ RANKS = (
     ("exchange",),
     ("model", "errors", "config", "safehttp", "sample"),
     ("intake", "decoding", "hashing", "matching", "deciding", "acting", "recording", "entries"),
-    ("lists", "dispatching", "keys"),
+    ("lists", "dispatching", "keys", "compiler"),
     ("trust",),
     ("sharing", "operating"),
     ("screening",),

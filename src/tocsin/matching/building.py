@@ -25,6 +25,7 @@ HUB_EVERY = 4
 
 _PIECE_BYTES = 16 << 20  # written at once; the page cache then holds the file in large pieces
 _BLOCK_ROWS = 1 << 17
+_WIDTHS = (1, 2, HUB_BYTES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,19 +139,37 @@ class _Table:
         _rank(chunks, chunk, self._shift, counts, self.ranks)
         self._offsets = np.concatenate([np.zeros(1, np.uint32), np.cumsum(counts, dtype=np.uint32)])
         fullest = int(counts.max())
-        self.rank_bytes = 1 if fullest <= 2**8 else 2 if fullest <= 2**16 else HUB_BYTES
+        self.rank_bytes = next(one for one in _WIDTHS if fullest <= 2 ** (8 * one))
 
     def write(self, draft: _Draft, links: NDArray[np.uint32], width: int) -> None:
         """Append the three sections of this table; `links` are given by row, `width` in bytes."""
         rows = len(self._chunks)
         neighbours = np.empty(rows, "<u2")
         placed = np.empty(rows, f"<u{width}")
+        self.place(links, neighbours, placed)
+        for section in (self._offsets, neighbours, placed):
+            draft.add([section])
+
+    def place(
+        self,
+        links: NDArray[np.uint32],
+        neighbours: NDArray[np.uint16],
+        placed: NDArray[np.unsignedinteger],
+    ) -> None:
+        """Fill in each row's neighbour and link."""
         starts = self._offsets
         _place(
             self._chunks, self._chunk, self._shift, starts, self.ranks, links, neighbours, placed
         )
-        for section in (self._offsets, neighbours, placed):
-            draft.add([section])
+
+
+def load_kernels() -> None:
+    """Have the kernels loaded, for chunks as they are mapped and links of every width."""
+    chunks = np.zeros((1, CHUNKS), np.uint16)
+    chunks.flags.writeable = False
+    table, numbers = _Table(chunks, 0, 1), np.zeros(1, np.uint32)
+    for width in _WIDTHS:
+        table.place(numbers, np.empty(1, "<u2"), np.empty(1, f"<u{width}"))
 
 
 @kernel()

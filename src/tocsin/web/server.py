@@ -10,7 +10,7 @@ from functools import partial
 from importlib.metadata import version
 
 from tocsin.app import Node, now
-from tocsin.hashing.compiler import load_kernels, set_aside
+from tocsin.compiler import load_kernels, set_aside
 from tocsin.recording.events import Event, Tag
 from tocsin.web.app import create_app
 from tocsin.web.listening import Announce, Server, address, listen, metrics_served, set_up_log

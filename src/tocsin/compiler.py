@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from tocsin.hashing.pdq import pdq
+from tocsin.matching.building import load_kernels as load_building
 
 _LIBRARY = "libllvmlite"
 _MAPS = Path("/proc/self/smaps")
@@ -25,9 +26,10 @@ _RESIDENT = re.compile(r"^Rss: +(\d+) kB$", re.MULTILINE)
 
 
 def load_kernels() -> None:
-    """Have every kernel loaded, so that the first picture need not wait for it."""
+    """Have every kernel loaded, so that nothing has to wait for it later."""
     # A blank picture takes both ways, the fast one and the reference's.
     pdq(np.zeros((64, 64), np.uint8))
+    load_building()
 
 
 def set_aside() -> int:

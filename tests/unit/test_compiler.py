@@ -7,8 +7,11 @@ import numpy as np
 import pytest
 from numba import njit
 
-from tocsin.hashing import compiler
+from tocsin import compiler
 from tocsin.hashing.pdq import pdq
+from tocsin.matching import building
+from tocsin.matching.building import Rows
+from tocsin.matching.header import HEADER_BYTES, decode
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads proc(5)")
 
@@ -39,6 +42,17 @@ def test_it_compiles_and_kernels_run_afterwards() -> None:
     compiler.set_aside()
     assert njit(lambda one: 3 * one + 1)(7) == 22
     assert np.array_equal(pdq(picture).codes, expected)
+
+
+def test_nothing_is_left_to_be_compiled_for_a_segment(tmp_path) -> None:
+    compiler.load_kernels()
+    loaded = {one: one.signatures for one in (building._rank, building._place)}
+    codes = np.random.default_rng(1).integers(0, 256, (60_000, 32), np.uint8)
+    numbers = np.arange(len(codes))
+    building.build(tmp_path / "x", [Rows(numbers, numbers, codes)], radius=31)
+    header, _ = decode((tmp_path / "x").read_bytes()[:HEADER_BYTES])
+    assert header.link_bytes[0]
+    assert {one: one.signatures for one in loaded} == loaded
 
 
 def test_what_the_loader_wrote_to_is_kept() -> None:
