@@ -33,9 +33,14 @@ NEEDLES = (
 
 
 def traces(folder: Path, *needles: bytes) -> list[str]:
-    """Return the files that hold any of these bytes."""
-    files = [one for one in folder.rglob("*") if one.is_file()]
-    return [one.name for one in files if any(needle in one.read_bytes() for needle in needles)]
+    """Return the files that hold any of these bytes; begin anew where one goes meanwhile."""
+    while True:
+        try:
+            files = [one for one in folder.rglob("*") if one.is_file()]
+            read = {one.name: one.read_bytes() for one in files}
+        except FileNotFoundError:
+            continue
+        return [name for name, held in read.items() if any(one in held for one in needles)]
 
 
 class Member:
