@@ -39,6 +39,9 @@ def follow(
         Path | None,
         typer.Option(metavar="FILE", help="Logs and witnesses you trust (C2SP tlog-policy)."),
     ] = None,
+    url: Annotated[
+        str | None, typer.Option(help="Where the exchange is by now, if it has moved.")
+    ] = None,
     verdict: Annotated[
         Verdict | None, typer.Option(help="For what looks like an enforced item; else hold.")
     ] = None,
@@ -81,6 +84,7 @@ def follow(
       tocsin follow invitation.txt --name gifct
       tocsin follow gifct --activate
       tocsin follow gifct --exact-verdict refuse
+      tocsin follow gifct --url https://new.example/gifct
       tocsin follow https://exchange.example --policy trusted.txt
     """
     terms = given(
@@ -92,7 +96,7 @@ def follow(
     )
     with open_node(data, merge=True) as node:
         following = node.following
-        target = _begin_or_change(node, target, name, policy, terms, as_json)
+        target = _begin_or_change(node, target, name, url, policy, terms, as_json)
         if resume:
             following.resume(target, actor=ACTOR)
         if replay:
@@ -133,14 +137,20 @@ def _begin_or_change(
     node: Node,
     target: str,
     name: str | None,
+    url: str | None,
     policy: Path | None,
     terms: dict[str, Any],
     as_json: bool,
 ) -> str:
     """Begin to follow, or change how; return the name of the exchange."""
     if target in {one.name for one in node.following.all()}:
-        _change(node, target, name, policy, terms)
+        _change(node, target, name, url, policy, terms)
         return target
+    if url is not None:
+        raise InvalidInput(
+            f"{target[:80]!r} is no exchange that is followed; --url is for one that has moved",
+            advice="`tocsin status` names those that are followed.",
+        )
     begun = begin(node, target, name, policy, Terms(**terms))
     if not as_json:
         say(f"following {begun.origin} as {begun.member or 'a stranger'}, named {begun.name}")
@@ -148,14 +158,22 @@ def _begin_or_change(
 
 
 def _change(
-    node: Node, name: str, other: str | None, policy: Path | None, terms: dict[str, Any]
+    node: Node,
+    name: str,
+    other: str | None,
+    url: str | None,
+    policy: Path | None,
+    terms: dict[str, Any],
 ) -> None:
-    """Change the terms of an exchange that is followed, if any were given."""
-    if other is not None or policy is not None:
+    """Change where an exchange is that is followed, whom we trust, and on which terms."""
+    if other is not None:
         raise InvalidInput(
-            f"{name} is followed already; --name and --policy are for its beginning",
+            f"{name} is followed already; --name is for its beginning",
             advice=f"`tocsin unfollow {name}` ends it; to begin anew takes another invitation.",
         )
+    if url is not None or policy is not None:
+        trusted = None if policy is None else read_text(policy)
+        node.following.move(name, url=url, policy=trusted, actor=ACTOR)
     if terms:
         present = node.following.get(name).terms
         node.following.change_terms(name, replace(present, **terms), actor=ACTOR)

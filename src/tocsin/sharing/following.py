@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -15,6 +16,8 @@ from tocsin.entries.invitation import Invitation
 from tocsin.entries.statements import View
 from tocsin.entries.translating import translated
 from tocsin.errors import Conflict, InvalidInput
+from tocsin.exchange.errors import ExchangeError
+from tocsin.exchange.tiles import CHECKPOINT
 from tocsin.recording.store import Store
 from tocsin.sharing.checkers import Checkers
 from tocsin.sharing.dossier import Dossier
@@ -163,6 +166,29 @@ class Following:
         self._roll.set_terms(followed, terms, actor=actor)
         self._set_acting(replace(followed, terms=terms), actor, acting=followed.acting)
 
+    def move(
+        self, name: str, *, url: str | None = None, policy: str | None = None, actor: str
+    ) -> None:
+        """Change where an exchange is looked for, or the policy by which it is trusted.
+
+        It stays the same log: what was accepted so far, and what another address shows, must be
+        signed by a key that the new policy names. Raises InvalidInput, UnsafeAddress, Unavailable.
+        """
+        row = self._roll.row(name)
+        before = Followed.of(row)
+        after = replace(before, url=url or before.url, policy=policy or before.policy)
+        _check(name, after.origin, after.policy, after.terms)
+        with closing(self._connect(after, self._keys.read(name))) as place, translated():
+            shown = [] if after.url == before.url else [place.get(CHECKPOINT)]
+        for note in [row.note, *shown] if row.note is not None else shown:
+            if not _is_opened(after, note):
+                raise InvalidInput(
+                    f"this is not the log of {name}: another key has signed it",
+                    advice=f"If it was founded anew, `tocsin unfollow {name}` and join it.",
+                )
+        self._roll.set_place(before, after.url, after.policy, actor=actor)
+        self._restart_line(before)
+
     def resume(self, name: str, *, actor: str, forget: bool = False) -> None:
         """Let a frozen exchange go on, after a person has read the evidence.
 
@@ -298,6 +324,14 @@ class Following:
 
     def _follower(self, followed: Followed, place: Place) -> Follower:
         return Follower(self._store, self._keeper, place, followed.id, self._clock, self._checkers)
+
+
+def _is_opened(followed: Followed, note: bytes) -> bool:
+    try:
+        followed.log.open(note)
+    except ExchangeError:
+        return False
+    return True
 
 
 def _check(name: str, origin: str, policy: str, terms: Terms) -> None:

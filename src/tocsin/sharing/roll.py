@@ -28,6 +28,7 @@ _NOTHING_YET: dict[str, Any] = {
     "advanced_at": None,
     "told": 0,
     "faults": {},
+    "early_until": None,
 }
 """The state of an exchange that was just added."""
 
@@ -122,6 +123,17 @@ class Roll:
             connection.execute(update(tables.lists).where(these).values(verdicts))
             body = {"terms": terms.dump()}
             self._record(connection, Tag.EXCHANGE_CHANGED, actor, followed.name, body)
+
+        self._store.write(job).result()
+
+    def set_place(self, followed: Followed, url: str, policy: str, *, actor: str) -> None:
+        """Change where an exchange is, and whom of its log and witnesses we trust."""
+        about = {"url": url, "policy": policy}
+
+        def job(connection: Connection) -> None:
+            here = shared.exchanges.c.id == followed.id
+            connection.execute(update(shared.exchanges).where(here).values(about))
+            self._record(connection, Tag.EXCHANGE_CHANGED, actor, followed.name, about)
 
         self._store.write(job).result()
 

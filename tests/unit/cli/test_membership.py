@@ -12,6 +12,7 @@ import pytest
 from program import Answer
 from served import serving
 from tocsin.cli.exchanges import open_following
+from tocsin.cli.exits import Exit
 from tocsin.cli.main import run
 from tocsin.entries.parties import Kind, Role
 from tocsin.entries.statements import MemberSaid, Rules, RuleSaid
@@ -303,11 +304,33 @@ def test_the_status_of_one_exchange_is_for_people(members):
     assert "hub" in members.type("alice", "status").out
 
 
-@pytest.mark.parametrize("option", ["--name=other", "--policy=nosuch"])
-def test_what_belongs_to_the_beginning_is_not_taken_afterwards_in_silence(members, option):
-    answer = members.type("alice", "follow", "hub", option)
+def test_what_belongs_to_the_beginning_is_not_taken_afterwards_in_silence(members):
+    answer = members.type("alice", "follow", "hub", "--name=other")
     assert answer.code == 2
     assert "for its beginning" in answer.err
+
+
+@pytest.mark.parametrize("url", ["ftp://exchange.example", "http://127.0.0.1:1"])
+def test_an_address_where_the_exchange_is_not_changes_nothing(members, url):
+    (before,) = members.say("alice", "status")
+    answer = members.type("alice", "follow", "hub", "--url", url)
+    assert answer.code in {Exit.BAD_INPUT, Exit.UNAVAILABLE}
+    assert members.say("alice", "status")[0]["url"] == before["url"]
+
+
+def test_a_policy_can_be_changed_afterwards(members, tmp_path):
+    policy = tmp_path / "policy.txt"
+    policy.write_text(f"log {members.exchange.verifier}\nquorum none\n# by hand\n")
+    members.say("alice", "follow", "hub", "--policy", policy)
+    policy.write_text("quorum none\n")
+    answer = members.type("alice", "follow", "hub", "--policy", policy)
+    assert (answer.code, "does not name the log" in answer.err) == (Exit.BAD_INPUT, True)
+
+
+def test_only_what_is_followed_can_have_moved(members):
+    answer = members.type("alice", "follow", "nosuch", "--url", "https://new.example")
+    assert answer.code == 2
+    assert "no exchange that is followed" in answer.err
 
 
 @pytest.mark.parametrize("option", ["--policy", "--rule"])

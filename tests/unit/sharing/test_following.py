@@ -1,18 +1,26 @@
 """A node that follows an exchange has on its lists what the log says, and nothing else."""
 
+import base64
+import hashlib
+
 import pytest
 from sqlalchemy import select
 
-from exchanges import ORIGIN, URL, an_item
+from exchanges import NOW, ORIGIN, URL, an_item
+from logs import cosigner
 from shares import policy_of
 from tocsin.entries.statements import Erase, GroupSaid, Opinion, Retract, Supersede
-from tocsin.errors import Conflict, InvalidInput, NotFound, UnsafeAddress
+from tocsin.errors import Conflict, InvalidInput, NotFound, Unavailable, UnsafeAddress
+from tocsin.exchange.keys import SigningKey
+from tocsin.exchange.note import sign_note
+from tocsin.exchange.tiles import CHECKPOINT
 from tocsin.lists.items import place_in
 from tocsin.model import ListKind, Stage, Verdict
 from tocsin.recording import tables
 from tocsin.sharing.following import Following
 from tocsin.sharing.keeping import Keeper
 
+EMPTY = base64.b64encode(hashlib.sha256().digest()).decode()
 SIGNAL = tables.signals.c
 
 
@@ -186,6 +194,46 @@ def test_two_exchanges_never_have_one_name(following, running):
 def test_a_policy_that_does_not_name_the_log_is_refused(following, policy):
     with pytest.raises(InvalidInput):
         following.add("other", origin=ORIGIN, url=URL, policy=policy, actor="cli")
+
+
+def test_the_policy_of_an_exchange_is_changed_for_one_that_names_the_same_key(following, running):
+    running.alice.say(an_item(1))
+    following.catch_up("hub")
+    witness = f"witness w {cosigner('w.example').verifier}\nquorum w\n"
+    following.move("hub", policy=policy_of(running).replace("quorum none\n", witness), actor="cli")
+    running.alice.say(an_item(2))
+    following.catch_up("hub")
+    (status,) = following.status()
+    assert (status.size, status.followed.quorum.quorum, status.followed.url) == (6, "w", URL)
+
+
+def test_a_policy_with_another_key_of_that_name_is_refused(following, running):
+    running.alice.say(an_item(1))
+    following.catch_up("hub")
+    stranger = SigningKey.generate(ORIGIN)
+    with pytest.raises(InvalidInput, match="another key"):
+        following.move("hub", policy=f"log {stranger.verifier}\nquorum none\n", actor="cli")
+    assert following.get("hub").policy == policy_of(running)
+
+
+def test_an_exchange_that_moved_is_looked_for_where_it_is_now(following, place):
+    following.catch_up("hub")
+    following.move("hub", url="https://new.example/hub", actor="cli")
+    assert following.get("hub").url == "https://new.example/hub"
+    assert following.status()[0].size == 4
+
+
+def test_an_address_where_nobody_answers_or_another_log_is_changes_nothing(following, place):
+    place.broken = True
+    with pytest.raises(Unavailable):
+        following.move("hub", url="https://new.example/hub", actor="cli")
+    place.broken = False
+    stranger = SigningKey.generate(ORIGIN)
+    shown = sign_note(f"{ORIGIN}\n0\n{EMPTY}\n", [stranger], NOW).encode()
+    place.get = {CHECKPOINT: shown}.__getitem__
+    with pytest.raises(InvalidInput, match="another key"):
+        following.move("hub", url="https://new.example/hub", actor="cli")
+    assert following.get("hub").url == URL
 
 
 def test_an_exchange_at_an_address_that_is_not_allowed_does_not_keep_a_node_from_starting(
