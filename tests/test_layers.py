@@ -12,7 +12,7 @@ SOURCE = Path(__file__).parent.parent / "src" / "tocsin"
 
 RANKS = (
     ("exchange",),
-    ("model", "errors", "config", "safehttp", "sample"),
+    ("model", "errors", "closing", "config", "safehttp", "sample"),
     ("intake", "decoding", "hashing", "matching", "deciding", "acting", "recording", "entries"),
     ("lists", "dispatching", "keys", "compiler"),
     ("trust",),

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from types import TracebackType
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -18,6 +17,7 @@ from tocsin.acting.dryrun import DryRun
 from tocsin.acting.planning import plan
 from tocsin.acting.signing import parse_keys
 from tocsin.acting.webhook import Webhook
+from tocsin.closing import Closing
 from tocsin.config import Settings
 from tocsin.decoding.base import Limits
 from tocsin.decoding.sandbox import Sandbox
@@ -57,7 +57,7 @@ def now() -> datetime:
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
+class Node(Closing):
     """A running node: everything the faces need, and the order in which it ends."""
 
     settings: Settings
@@ -82,17 +82,6 @@ class Node:
     breaker: Breaker
     benign: BenignCorpus | None
     road: Road
-
-    def __enter__(self) -> "Node":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def start(self) -> None:
         """Start what runs in the background of a serving node."""

@@ -4,7 +4,8 @@ import mmap
 import re
 import threading
 from pathlib import Path
-from types import TracebackType
+
+from tocsin.closing import Closing
 
 EVERY_S = 0.02
 
@@ -39,7 +40,7 @@ def beside_mib(process: int, folder: Path) -> int:
     return total >> 10
 
 
-class Watch:
+class Watch(Closing):
     """Watches memory that belongs to no file: neither programs nor mapped indices are in it.
 
     `grown_mib` is by how much it grew at the most, looked at every 20 ms.
@@ -49,17 +50,10 @@ class Watch:
         self._first = self._most = _anonymous_bytes()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._look, name="watch", daemon=True)
-
-    def __enter__(self) -> "Watch":
         self._thread.start()
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Stop looking."""
         self._stop.set()
         self._thread.join()
 

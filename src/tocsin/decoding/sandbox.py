@@ -11,9 +11,8 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Mapping
-from types import TracebackType
-from typing import Self
 
+from tocsin.closing import Closing
 from tocsin.decoding import walls
 from tocsin.decoding.base import Limits, Wall
 from tocsin.decoding.connection import ZygoteDied
@@ -38,7 +37,7 @@ _REST_S = 1.0
 """How long a sandbox that could not be started is left alone before it is tried again."""
 
 
-class Sandbox:
+class Sandbox(Closing):
     """A Decoder in child processes, safe to use from many threads.
 
     `children` stand ready at any moment, by default two for each core and two more. Each is given
@@ -70,17 +69,6 @@ class Sandbox:
         self._counting = threading.Lock()
         self._outcomes = Counter(dict.fromkeys((DECODED, UNAVAILABLE, *Obstacle), 0))
         self._ensure()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def decode(self, data: bytes, *, exact: bool = False) -> Decoded | Undecodable:
         """Decode a file in a child: see `base.Decoder`. Raises Unavailable when too busy."""

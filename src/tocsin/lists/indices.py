@@ -10,13 +10,13 @@ import threading
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, select
 
+from tocsin.closing import Closing
 from tocsin.lists.rules import Rules
 from tocsin.matching.index import Index, Matches
 from tocsin.model import CODE_BYTES, PDQ_RADIUS, Codes, ListRule, Signal, SignalType
@@ -36,7 +36,7 @@ COLUMNS = (_SIGNAL.id, _SIGNAL.list_id, _SIGNAL.type, _SIGNAL.value, _SIGNAL.rem
 _Key = tuple[int, SignalType]
 
 
-class Indices:
+class Indices(Closing):
     """Every index of this node. Thread-safe; `merge=True` also merges in the background."""
 
     def __init__(self, store: Store, rules: Rules, folder: Path, *, merge: bool) -> None:
@@ -55,17 +55,6 @@ class Indices:
         self._merger = threading.Thread(target=self._merge_forever, name="merge", daemon=True)
         if merge:
             self._merger.start()
-
-    def __enter__(self) -> "Indices":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     @property
     def rules(self) -> tuple[ListRule, ...]:

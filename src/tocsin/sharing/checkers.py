@@ -15,9 +15,9 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
-from types import TracebackType
 from typing import IO
 
+from tocsin.closing import Closing
 from tocsin.errors import Unavailable
 from tocsin.exchange.bundles import decode_bundle, encode_bundle
 from tocsin.sharing.verifying import Batch, check
@@ -32,7 +32,7 @@ _KEY_BYTES = 32
 Process = subprocess.Popen[bytes]
 
 
-class Checkers:
+class Checkers(Closing):
     """A pool of checking processes, started when they are first needed. Thread-safe."""
 
     def __init__(self, processes: int) -> None:
@@ -42,17 +42,6 @@ class Checkers:
         # Owned by _lock.
         self._all: list[Process] = []
         self._idle: queue.SimpleQueue[Process] = queue.SimpleQueue()
-
-    def __enter__(self) -> "Checkers":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def check(self, batch: Batch) -> "Future[bytes]":
         """Check a batch; the future ends with what `verifying.check` returns, or Unavailable."""

@@ -9,11 +9,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tocsin.closing import Closing
 from tocsin.errors import Damaged
 from tocsin.matching.index import Index
 from tocsin.model import (
@@ -49,7 +49,7 @@ class Progress:
     fresh: int
 
 
-class BenignCorpus:
+class BenignCorpus(Closing):
     """A folder of hashes of harmless media. Any thread may check; one thread at a time adds."""
 
     def __init__(self, folder: Path, *, writer: bool) -> None:
@@ -65,17 +65,6 @@ class BenignCorpus:
                 f"the benign corpus {folder} has lost its pictures",
                 advice="Delete the folder and build the corpus again from the media.",
             )
-
-    def __enter__(self) -> "BenignCorpus":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Let another process be the writer."""
