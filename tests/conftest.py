@@ -12,7 +12,10 @@ from hypothesis import settings
 
 from clocks import FakeClock
 from databases import Postgres, migrated_database, new_database, start_postgres
+from served import a_key
+from servers import answer, serve
 from tocsin.recording.store import Store
+from tocsin.sharing.remote import Remote
 
 # Run in the background of a script, pytest ignores Ctrl-C, and so would the programs it starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -102,3 +105,18 @@ def _database(request, made):
         pytest.skip(server)
     with made(server) as url:
         yield url
+
+
+@pytest.fixture
+def server():
+    """A server that answers as a test tells it to."""
+    with serve(answer(body=b"content")) as running:
+        yield running
+
+
+@pytest.fixture
+def remote(server):
+    """A member's way to that server, as if it were an exchange."""
+    one = Remote(server.url(""), a_key(), local=True)
+    yield one
+    one.close()

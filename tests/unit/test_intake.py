@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from samples import SHA256
-from servers import answer, raw, serve
+from servers import answer, raw
 from tocsin.errors import InvalidInput, UnsafeAddress
 from tocsin.intake import (
     MAX_LINK_CHARS,
@@ -292,12 +292,6 @@ def test_whatever_is_in_a_file_comes_out_of_it(tmp_path_factory, content):
     upload = read_file(path, limit_bytes=LIMIT)
     assert isinstance(upload, Upload)
     assert upload.content == content
-
-
-@pytest.fixture
-def server():
-    with serve(answer(body=b"content")) as running:
-        yield running
 
 
 @pytest.fixture

@@ -28,12 +28,6 @@ def names(**addresses):
 
 
 @pytest.fixture
-def server():
-    with serve(answer(body=b"content")) as running:
-        yield running
-
-
-@pytest.fixture
 def client():
     """Of the kind an operator allows for an address in the own house."""
     return SafeClient(local=True, any_port=True)

@@ -13,29 +13,15 @@ import pytest
 
 from exchanges import ORIGIN, an_item
 from served import a_key, now
-from servers import answer, raw, serve
+from servers import answer, raw
 from tocsin.entries.envelope import Position
 from tocsin.errors import TocsinError
 from tocsin.exchange.errors import ExchangeError, Malformed
 from tocsin.exchange.keys import SigningKey
 from tocsin.sharing.following import Following
 from tocsin.sharing.outbox import State
-from tocsin.sharing.remote import Remote
 
 GOOD = json.dumps({"sequence": 1, "digest": "00" * 32}).encode()
-
-
-@pytest.fixture
-def server():
-    with serve(answer()) as one:
-        yield one
-
-
-@pytest.fixture
-def remote(server):
-    one = Remote(server.url(""), a_key(), local=True)
-    yield one
-    one.close()
 
 
 def head(*lines, status=200, body=b"<html>"):

@@ -30,19 +30,6 @@ from tocsin.sharing.remote import Remote
 RING = {"old": 1, "size": 2, "checkpoint": "note", "leaves": ["AA=="], "contents": [""]}
 
 
-@pytest.fixture
-def server():
-    with serve(answer()) as one:
-        yield one
-
-
-@pytest.fixture
-def remote(server):
-    one = Remote(server.url(""), a_key(), local=True)
-    yield one
-    one.close()
-
-
 def says(server, content, status=200):
     body = content if isinstance(content, bytes) else json.dumps(content).encode()
     server.reply = answer(status, body, Content_Type="application/json")
