@@ -8,7 +8,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from tocsin.errors import Damaged, Unavailable
@@ -43,16 +43,17 @@ class Database:
 
         Raises Unavailable (also for a full disk), Damaged.
         """
-        with self._lock, _translated(self._path):
+        with self._lock, _translated(self._path), ExitStack() as undo:
             self._check_present()
             self._writer.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._writer
-                self._writer.execute("COMMIT")
-            except BaseException:
-                with suppress(sqlite3.Error):
-                    self._writer.execute("ROLLBACK")
-                raise
+            undo.callback(self._roll_back)
+            yield self._writer
+            self._writer.execute("COMMIT")
+            undo.pop_all()
+
+    def _roll_back(self) -> None:
+        with suppress(sqlite3.Error):
+            self._writer.execute("ROLLBACK")
 
     def rows(self, query: str, values: Sequence[object] = ()) -> list[Row]:
         """Return all rows of a query. Raises Unavailable, Damaged."""

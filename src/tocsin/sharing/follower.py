@@ -7,7 +7,7 @@ was accepted is shown again. Facts about one entry concern that entry alone.
 """
 
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from datetime import datetime
 
 from tocsin.errors import Conflict, TocsinError, Unavailable
@@ -92,25 +92,23 @@ class Follower:
         """Fetch the newest checkpoint, and apply everything up to it."""
         view = self._loaded(even_smaller=True)
         reader = Reader(self._place, view.followed.log)
-        try:
+        with ExitStack() as undo:
+            undo.callback(self.reload)
             outcome = reader.latest(view.note)
             if view.smaller is not None and not isinstance(outcome, RolledBack):
                 outcome = self._thawed(view, view.smaller, outcome, reader)
             self._take(view, outcome, progress)
-        except BaseException:
-            self._view = None
-            raise
+            undo.pop_all()
         self._read_early()
         self._go_on(progress)
 
     def ring(self, ring: Ring) -> None:
         """Apply what a ring brings; an old or repeated one changes nothing."""
         view = self._loaded()
-        try:
+        with ExitStack() as undo:
+            undo.callback(self.reload)
             self._ring(view, ring)
-        except BaseException:
-            self._view = None
-            raise
+            undo.pop_all()
         self._go_on(_silent)
 
     def witnessed(self) -> bool:

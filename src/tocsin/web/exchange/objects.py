@@ -5,6 +5,7 @@ lead elsewhere.
 """
 
 import asyncio
+from contextlib import ExitStack
 from functools import partial
 
 from starlette.requests import Request
@@ -61,11 +62,11 @@ async def payload(request: Request) -> Response:
     member = None if caller is None else caller.member
     read = partial(serving.exchange.payloads, start, start + named.width, member=member)
     release = await serving.bundles.take(serving.guard.asker(request.scope))
-    try:
-        return _Bundle(encode_bundle(await serving.apart(read)), release)
-    except BaseException:
-        release()
-        raise
+    with ExitStack() as undo:
+        undo.callback(release)
+        bundle = encode_bundle(await serving.apart(read))
+        undo.pop_all()
+    return _Bundle(bundle, release)
 
 
 class _Bundle(Response):

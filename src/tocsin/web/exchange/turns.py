@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 
 Release = Callable[[], None]
@@ -20,11 +21,10 @@ class Turns:
         """Wait for a turn; return what ends it, to be called once."""
         free = self._free.setdefault(who, asyncio.Semaphore(self._at_once))
         self._present[who] += 1
-        try:
+        with ExitStack() as undo:
+            undo.callback(self._leave, who)
             await free.acquire()
-        except BaseException:
-            self._leave(who)
-            raise
+            undo.pop_all()
         return partial(self._release, who)
 
     def _release(self, who: str) -> None:
