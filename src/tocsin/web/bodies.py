@@ -179,6 +179,19 @@ def refuse_nul(scope: Scope) -> None:
         raise InvalidInput("the address has a NUL character")
 
 
+def refuse_query(request: Request) -> None:
+    """Refuse a query in a route that takes none: what has no effect must not seem to have one.
+
+    Raises RequestValidationError, as for an unknown parameter of a route that takes some.
+    """
+    faults = [
+        {"type": "extra_forbidden", "loc": ("query", name), "msg": "Extra inputs are not permitted"}
+        for name in request.query_params
+    ]
+    if faults:
+        raise RequestValidationError(faults)
+
+
 def split_form(body: bytes, boundary: bytes) -> File:
     """Take the one file out of a form (RFC 7578), and its text fields. Raises Malformed."""
     form = _Form()

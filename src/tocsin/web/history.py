@@ -9,9 +9,9 @@ from tocsin.keys import Scope
 from tocsin.recording.events import Tag
 from tocsin.web.answers import ActionOut, ActionsOut, EventOut, EventsPage, LookbackOut
 from tocsin.web.lists import note_read
-from tocsin.web.pages import MAX_LIMIT, encode, next_link
+from tocsin.web.pages import encode, next_link
 from tocsin.web.routing import Actor, Guarded, Held, asks
-from tocsin.web.schemas import ActionId, EventsAsked, LookbackNew
+from tocsin.web.schemas import ActionId, ActionsAsked, EventsAsked, LookbackNew
 
 router = APIRouter(tags=["history"], route_class=Guarded)
 
@@ -35,9 +35,9 @@ def read_events(asked: Annotated[EventsAsked, Query()], node: Held, actor: Actor
 
 
 @router.get("/v1/actions", response_model=ActionsOut, **asks(Scope.ACTIONS))
-def read_actions(node: Held, limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = 100) -> ActionsOut:
+def read_actions(node: Held, asked: Annotated[ActionsAsked, Query()]) -> ActionsOut:
     """Read the actions that were given up, newest first, and how many stand in each state."""
-    dead = [ActionOut.of(one) for one in node.dispatcher.dead(limit)]
+    dead = [ActionOut.of(one) for one in node.dispatcher.dead(asked.limit)]
     return ActionsOut(actions=dead, counts=node.dispatcher.counts())
 
 

@@ -66,7 +66,12 @@ class Message(BaseModel):
 
 
 class HmaRoute(Guarded):
-    """A route in HMA's shape: errors are `{"message"}`, and 400 where we would say 422."""
+    """A route in HMA's shape: errors are `{"message"}`, and 400 where we would say 422.
+
+    What HMA does not know in a query it passes over, and so do these.
+    """
+
+    strict_query = False
 
     def is_open(self, node: Node) -> bool:
         """Whether the operator opened these routes."""

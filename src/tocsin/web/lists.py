@@ -1,7 +1,7 @@
 """Lists: what we know, and the rule that each stands for."""
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
 from starlette.responses import Response, StreamingResponse
@@ -13,7 +13,7 @@ from tocsin.lists.vocabulary import BEHAVIOUR, PRODUCER, VERSION
 from tocsin.recording.events import Event, Tag
 from tocsin.web.answers import CountedList, LabelsOut, ListOut, ListsOut
 from tocsin.web.routing import Actor, Guarded, Held, asks
-from tocsin.web.schemas import ListChange, ListName, ListNew
+from tocsin.web.schemas import ExportAsked, ListChange, ListName, ListNew
 
 router = APIRouter(tags=["lists"], route_class=Guarded)
 
@@ -74,17 +74,15 @@ def remove_list(name: Name, node: Held, actor: Actor) -> None:
     **asks(Scope.LISTS_READ, 404),
 )
 def export_list(
-    name: Name,
-    node: Held,
-    actor: Actor,
-    format: Annotated[Literal["jsonl", "csv"], Query()] = "jsonl",
+    name: Name, asked: Annotated[ExportAsked, Query()], node: Held, actor: Actor
 ) -> Response:
     """Export every item of a list, as JSON lines or CSV, of any size."""
     node.rules.get(name)
-    note_read(node, Tag.LIST_EXPORTED, name, actor, format=format)
-    lines = export_lines(node.items.walk(name), format)
-    headers = {"Content-Disposition": f'attachment; filename="{name}.{format}"'}
-    return StreamingResponse(_pieces(lines), media_type=MEDIA_TYPES[format], headers=headers)
+    note_read(node, Tag.LIST_EXPORTED, name, actor, format=asked.format)
+    lines = export_lines(node.items.walk(name), asked.format)
+    headers = {"Content-Disposition": f'attachment; filename="{name}.{asked.format}"'}
+    kind = MEDIA_TYPES[asked.format]
+    return StreamingResponse(_pieces(lines), media_type=kind, headers=headers)
 
 
 def note_read(node: Node, tag: Tag, subject: str, actor: str, **body: Any) -> None:  # noqa: ANN401 - any JSON

@@ -20,7 +20,7 @@ from tocsin.app import Node
 from tocsin.errors import TocsinError
 from tocsin.keys import Scope
 from tocsin.web.auth import ACTOR
-from tocsin.web.bodies import FORM_SLACK_BYTES, JSON_BYTES, StrictRequest, refuse_nul
+from tocsin.web.bodies import FORM_SLACK_BYTES, JSON_BYTES, StrictRequest, refuse_nul, refuse_query
 from tocsin.web.faults import problems
 from tocsin.web.idempotency import HEADER
 from tocsin.web.problems import problem_of
@@ -99,6 +99,9 @@ def asks(
 class Guarded(APIRoute):
     """A route of the API. One that does not say which scope it asks for stops the node."""
 
+    strict_query = True
+    """Whether a query is refused where none is taken."""
+
     @property
     def scope(self) -> Scope:
         """The scope that a key needs here."""
@@ -112,6 +115,7 @@ class Guarded(APIRoute):
         """Put the guard before a handler."""
         asked, scope = self.openapi_extra or {}, self.scope
         body, once = asked.get(BODY, ""), asked.get(ONCE, False)
+        bare = self.strict_query and not self.dependant.query_params
 
         async def enter(request: Request) -> Response:
             serving = serving_of(request)
@@ -122,6 +126,8 @@ class Guarded(APIRoute):
                 open_ = self.is_open(serving.node)
                 actor = serving.guard.admit(request.scope, scope, open_=open_)
                 refuse_nul(request.scope)
+                if bare:
+                    refuse_query(request)
                 if body == "json":
                     await strict.json()
                 key = strict.headers.get(HEADER)

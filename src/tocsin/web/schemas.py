@@ -25,7 +25,7 @@ from tocsin.model import (
     Verdict,
 )
 from tocsin.recording.events import Tag
-from tocsin.web.pages import Page
+from tocsin.web.pages import MAX_LIMIT, Page
 
 MAX_BATCH = 10_000
 """Most hashes of one batch."""
@@ -346,6 +346,22 @@ class LookbackNew(In):
     """A look-back. `everything`: over all signals, not only those since the last one."""
 
     everything: bool = False
+
+
+class ActionsAsked(BaseModel):
+    """How many of the actions that were given up are asked for."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    limit: Annotated[int, Field(ge=1, le=MAX_LIMIT, description="Most actions.")] = 100
+
+
+class ExportAsked(BaseModel):
+    """In which format a list is asked for."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    format: Literal["jsonl", "csv"] = "jsonl"
 
 
 class EventsAsked(Page):

@@ -70,3 +70,16 @@ def test_every_error_is_documented_in_the_shape_it_has(stranger):
         for operation in methods.values():
             errors = [one for status, one in operation["responses"].items() if status[0] in "45"]
             assert {kind for one in errors for kind in one.get("content", {})} <= {shape}, path
+
+
+def test_no_route_takes_a_parameter_that_it_does_not_know(api):
+    ours = [(one, path) for one, path, scope in operations(api) if scope and path[:3] not in HMA]
+    answers = {(one, path): ask(api, one, path, params={"limt": 3}) for one, path in ours}
+    assert {key for key, answer in answers.items() if answer.status_code < 400} == set()
+    reads = [answer.text for (method, _), answer in answers.items() if method == "GET"]
+    assert all("query.limt" in one for one in reads)
+
+
+def test_who_asks_for_the_health_or_as_of_hma_may_add_what_it_likes(api):
+    for path in ("/health", "/ready", "/c/banks"):
+        assert api.get(path, params={"at": 1}).status_code == 200

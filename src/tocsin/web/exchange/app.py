@@ -70,7 +70,8 @@ def create_app(exchange: Exchange, limits: Limits) -> FastAPI:
 def _route(path: str, handle: Handler, signature: Signature) -> Route:
     async def endpoint(request: Request) -> Response:
         request.scope["route"] = route  # For the figures; FastAPI's own routes say it themselves.
-        return await enter(handle, signature, 0, request)
+        # Objects may be asked for by way of caches, which add what they like.
+        return await enter(handle, signature, 0, False, request)
 
     route = Route(path, endpoint, methods=["GET"])
     return route

@@ -19,7 +19,7 @@ from starlette.responses import Response
 
 from tocsin.entries.requests import COMPONENTS, TAG, Unsigned
 from tocsin.errors import Refused, TocsinError
-from tocsin.web.bodies import StrictRequest
+from tocsin.web.bodies import StrictRequest, refuse_query
 from tocsin.web.exchange.guard import Caller
 from tocsin.web.exchange.serving import Serving
 from tocsin.web.faults import problems
@@ -87,18 +87,22 @@ class Entered(APIRoute):
         """Put the entrance before FastAPI's own handling."""
         asked = self.openapi_extra or {}
         signature, most = Signature(asked[SIGNATURE]), int(asked.get(BODY, 0))
-        return partial(enter, super().get_route_handler(), signature, most)
+        # Probes of the health may add what they like.
+        bare = "health" not in self.tags
+        return partial(enter, super().get_route_handler(), signature, most, bare)
 
 
 async def enter(
-    handle: Handler, signature: Signature, body_bytes: int, request: Request
+    handle: Handler, signature: Signature, body_bytes: int, bare: bool, request: Request
 ) -> Response:
-    """Let one request in, and turn what goes wrong into an answer."""
+    """Let one request in, and turn what goes wrong into an answer. `bare`: without a query."""
     serving = serving_of(request)
     strict = StrictRequest(request.scope, request.receive, limit=body_bytes, room=serving.room)
     try:
         serving.guard.greet(request.scope)
         await _check(serving, signature, strict)
+        if bare:
+            refuse_query(request)
         if body_bytes:
             await strict.json()
         return await handle(strict)

@@ -133,6 +133,18 @@ def test_an_exchange_says_which_one_it_is(served, remote):
     assert (about.key, about.witnesses) == (str(served.exchange.verifier), ())
 
 
+@pytest.mark.parametrize("path", ["/v1/about", "/v1/proof/0"])
+def test_a_query_is_refused_where_none_is_taken(stranger, path):
+    assert stranger.get(path).status_code == 200
+    answer = stranger.get(path, params={"x": 1})
+    assert (answer.status_code, "query.x" in answer.text) == (422, True)
+
+
+@pytest.mark.parametrize("path", ["/health", "/ready", "/checkpoint"])
+def test_probes_and_caches_may_add_a_query(stranger, path):
+    assert stranger.get(path, params={"at": 1}).status_code == 200
+
+
 def invited(served, name):
     return served.exchange.invite(Terms(member=name)).token
 
