@@ -163,9 +163,12 @@ def _approve(register: Register, issuer: str, index: int, at: datetime, said: Ap
     else:
         incident = register.incidents[asked.incident].noted(index)
         ends_at = incident.ends_at if asked.ends_at is None else when(asked.ends_at)
-        opened_at = incident.opened_at or at
+        # Whoever agrees to an extension stands in the situation log, not for the opening.
         register.incidents[asked.incident] = replace(
-            incident, opened_at=opened_at, ends_at=ends_at, approved_by=request.approved_by
+            incident,
+            opened_at=incident.opened_at or at,
+            ends_at=ends_at,
+            approved_by=incident.approved_by or request.approved_by,
         )
 
 

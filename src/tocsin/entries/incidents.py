@@ -19,8 +19,9 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """One incident. `asked_by` and `approved_by` are members; times are aware UTC.
+    """One incident. Times are aware UTC.
 
+    `asked_by` and `approved_by` are the members who asked for its opening and agreed to it.
     `ends_at` is when it ends by itself, as last approved. `log` holds the indices of all its
     entries. `counts` is what the closing entry said.
     """

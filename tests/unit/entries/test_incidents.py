@@ -100,6 +100,7 @@ def test_it_goes_on_only_when_another_agrees(ledger):
     ledger.said("police", Approve(of=asked))
     ledger.wait(hours=10)
     assert phase(ledger) is Phase.OPEN
+    assert ledger.register.incidents["harbour"].approved_by == ("rescue",)
 
 
 def test_it_is_not_extended_again_and_again_at_once(ledger):
