@@ -20,7 +20,7 @@ from sqlalchemy import create_engine
 from tocsin.recording import migrating
 from tocsin.recording.shared import metadata
 
-START_S = 30
+START_S = 120
 _EMPTY = f"""
 SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid();

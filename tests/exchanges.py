@@ -18,6 +18,7 @@ from tocsin.entries.statements import (
 )
 from tocsin.exchange.signer import KeySigner, read_key
 from tocsin.operating import starting
+from tocsin.operating.desk import Call
 from tocsin.operating.exchange import Exchange
 from tocsin.operating.folder import Folder
 
@@ -106,7 +107,14 @@ class Running:
             key=person.key.public_key().public_bytes_raw().hex(),
         )
         self.exchange.say(said).result()
+        self.settle()
         return person
+
+    def settle(self):
+        """Return once the bell has rung for all that was answered: the answer comes first."""
+        nothing = Call("", lambda _: [], 0)
+        self.exchange._desk.submit(nothing)
+        nothing.future.result()
 
 
 class Person:

@@ -13,6 +13,7 @@ from tocsin.app import Node, build
 from tocsin.config import load
 from tocsin.keys import Scope
 from tocsin.web.server import Service
+from waiting import WAIT_S
 
 
 @dataclass(frozen=True)
@@ -33,11 +34,11 @@ class Running:
 
     def client(self, *scopes: Scope) -> httpx.Client:
         """Be a program with such a key."""
-        return httpx.Client(base_url=self.url, headers=bearer(self.token(*scopes)), timeout=30)
+        return httpx.Client(base_url=self.url, headers=bearer(self.token(*scopes)), timeout=WAIT_S)
 
     def stranger(self) -> httpx.Client:
         """Be a program without a key."""
-        return httpx.Client(base_url=self.url, timeout=30)
+        return httpx.Client(base_url=self.url, timeout=WAIT_S)
 
 
 def bearer(token: str) -> dict[str, str]:
@@ -60,9 +61,9 @@ def running(folder: Path, **settings: Any) -> Iterator[Running]:
         thread = threading.Thread(target=service.run, daemon=True)
         thread.start()
         try:
-            assert answers.wait(30)
+            assert answers.wait(WAIT_S)
             yield Running(node, *addresses)
         finally:
             service.stop()
-            thread.join(30)
+            thread.join(WAIT_S)
             assert not thread.is_alive()

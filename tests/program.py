@@ -44,7 +44,7 @@ def run_apart(*arguments: object, folder: Path, **changes: str) -> Answer:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
     return Answer(ran.returncode, ran.stdout, ran.stderr)

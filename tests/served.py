@@ -14,6 +14,7 @@ from exchanges import Person, Running
 from tocsin.sharing.remote import Remote
 from tocsin.web.exchange.guard import Limits
 from tocsin.web.exchange.server import Service, open_port
+from waiting import WAIT_S
 
 
 def now():
@@ -45,7 +46,7 @@ class Served:
 
     def client(self) -> httpx.Client:
         """Be a program that signs nothing by itself."""
-        return httpx.Client(base_url=self.url, timeout=30, trust_env=False)
+        return httpx.Client(base_url=self.url, timeout=WAIT_S, trust_env=False)
 
     def say(self, *pieces, wait_s=2.0) -> bytes:
         """Send bytes as they are and return all that comes back until the end, or a pause."""
@@ -81,11 +82,11 @@ def serving(folder, *, limits=None, clock=now, url="", **settings) -> Iterator[S
     thread = threading.Thread(target=service.run, daemon=True)
     thread.start()
     try:
-        assert answers.wait(20)
+        assert answers.wait(WAIT_S)
         yield Served(running, *addresses)
     finally:
         service.stop()
-        thread.join(20)
+        thread.join(WAIT_S)
         running.close()
         assert not thread.is_alive()
 

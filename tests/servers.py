@@ -1,5 +1,6 @@
 """A real HTTP server for tests, on this machine, that answers as a test tells it to."""
 
+import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
@@ -56,6 +57,19 @@ def raw(*pieces: bytes, pause: Callable[[], object] = lambda: None) -> Reply:
             pause()
 
     return reply
+
+
+@contextmanager
+def a_port() -> Iterator[int]:
+    """A port that the system gives to nobody else meanwhile; one may listen there, once told.
+
+    Nobody does yet: until then connections are refused.
+    """
+    with socket.socket() as held:
+        # Linux lets others with this option share the port as long as only one of them listens.
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]
 
 
 @contextmanager

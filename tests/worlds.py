@@ -69,7 +69,6 @@ from tocsin.sharing.following import Following
 from tocsin.sharing.keeping import Keeper
 from tocsin.sharing.publishing import Publisher
 from tocsin.sharing.verifying import check
-from waiting import wait_until
 
 NAME = "hub"
 PARTIES: dict[str, tuple[Kind, tuple[Role, ...]]] = {
@@ -298,7 +297,6 @@ class World:
         self.acknowledged: dict[int, bytes] = {}
         self.parcels: list[tuple[str, Parcel]] = []
         self.clock = Clock(NOW)
-        self._rung = 0
         self.running = FilmedExchange(folder / "exchange", self.camera, self.clock)
         self.witnesses = [self._witness(number) for number in range(2)]
         self.nodes: dict[str, Node] = {}
@@ -311,6 +309,7 @@ class World:
         self.stolen = Ed25519PrivateKey.generate()
         self.victim = self.nodes["tube"].person
         self.victim.say(self._spare("add"))
+        self.running.settle()
 
     # What the world offers to those in it
 
@@ -331,7 +330,7 @@ class World:
         if died:
             raise Lost("the exchange died")
         # It answers before it rings, and how soon after that is chance of another kind.
-        wait_until(lambda: self._rung == self.running.exchange.head.checkpoint.size)
+        self.running.settle()
         return done
 
     def operate(self, *said: Statement) -> str:
@@ -702,11 +701,6 @@ class World:
         bell = self.running.exchange.bell
         for node in self.nodes.values():
             bell.subscribe(lambda ring, line=node.line: self._carry(line, ring))
-        bell.subscribe(self._hush)
-        self._rung = self.running.exchange.head.checkpoint.size
-
-    def _hush(self, ring) -> None:
-        self._rung = ring.size
 
     def _carry(self, line: Line, ring) -> None:
         # What an exchange says after its end is never heard, nor what is said into a cut line.

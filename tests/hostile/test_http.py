@@ -33,17 +33,21 @@ def unharmed(served):
 
 @pytest.fixture
 def say(served):
-    """Send bytes as they are and return all that comes back until the node hangs up, or a pause."""
+    """Send bytes as they are and return all that comes back until the node hangs up, or a pause.
 
-    def send(*pieces):
-        with closing(socket.create_connection(("127.0.0.1", served.port), timeout=10)) as one:
-            one.settimeout(2)
+    `wait_s`: for how long there may be no answer at all.
+    """
+
+    def send(*pieces, wait_s=30):
+        with closing(socket.create_connection(("127.0.0.1", served.port), timeout=30)) as one:
+            one.settimeout(wait_s)
             got = b""
             try:
                 for piece in pieces:
                     one.sendall(piece)
                 while piece := one.recv(65536):
                     got += piece
+                    one.settimeout(2)
             except OSError:
                 pass
             return got
@@ -92,7 +96,9 @@ def test_json_that_grows_beyond_the_limit_is_cut_off(say, token):
 )
 def test_chunks_that_lie_about_their_size_are_refused(say, token, body):
     lines = ("Content-Type: application/json", "Transfer-Encoding: chunked")
-    assert status(say(head(token, "/v1/lists", *lines), body)) in {0, 400, 413, 422}
+    # The node may wait for the rest: no answer is no harm.
+    answer = say(head(token, "/v1/lists", *lines), body, wait_s=2)
+    assert status(answer) in {0, 400, 413, 422}
 
 
 @pytest.mark.parametrize(

@@ -83,27 +83,37 @@ while True:
 """
 
 
-def lines_until_killed(program: str, *arguments: str, delay_s: float) -> list[list[str]]:
-    """Let a child work for a while and kill it; return the words of each whole line it said."""
+def lines_until_killed(
+    program: str, *arguments: str, delay_s: float, speaks: bool = False
+) -> list[list[str]]:
+    """Let a child work for a while and kill it; return the words of each whole line it said.
+
+    `speaks`: let it say something first, however slow the machine is.
+    """
     command = [sys.executable, "-c", program, *arguments, str(Path(__file__).parents[1])]
     child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert child.stdout is not None
     assert child.stdout.readline() == "ready\n"
+    said = [child.stdout.readline()] if speaks else []
     time.sleep(delay_s)
     child.kill()
-    said = child.stdout.read().splitlines(keepends=True)
+    said += child.stdout.readlines()
     child.wait()
     return [line.split() for line in said if line.endswith("\n")]
 
 
-def die_once(url: str, folder: Path, first: int, delay_s: float) -> tuple[set[int], set[int]]:
+def die_once(
+    url: str, folder: Path, first: int, delay_s: float, *, speaks: bool
+) -> tuple[set[int], set[int]]:
     """Kill a child at work; return what it said it added and removed.
 
     It removes the first of each three it adds.
     """
     added: set[int] = set()
     removed: set[int] = set()
-    for word, *numbers in lines_until_killed(CHILD, url, str(folder), str(first), delay_s=delay_s):
+    arguments = (url, str(folder), str(first))
+    lines = lines_until_killed(CHILD, *arguments, delay_s=delay_s, speaks=speaks)
+    for word, *numbers in lines:
         (added if word == "added" else removed).update(map(int, numbers))
     return added, removed
 
@@ -143,7 +153,8 @@ def trial(url: str, folder: Path, times: int) -> None:
     removed: set[int] = set()
     maybe: set[int] = set()
     for round_ in range(times):
-        more, less = die_once(url, folder, round_ * 1_000_000, draw.uniform(0.0, 0.25))
+        first, delay_s = round_ * 1_000_000, draw.uniform(0.0, 0.25)
+        more, less = die_once(url, folder, first, delay_s, speaks=round_ % 2 == 1)
         added |= more
         removed |= less
         maybe |= {number for number in more if number - 1 not in more} - less

@@ -259,7 +259,8 @@ def test_a_packing_that_cannot_be_undone_is_not_taken_for_the_content(client, se
 def test_a_server_that_drips_bytes_is_left_at_the_deadline(client, server, stuck, start):
     drops = [b"a"] * 600
     server.reply = raw(start, *drops, pause=lambda: stuck.wait(0.02))
-    with pytest.raises(Unavailable, match="in time"):
+    # The second: on a slow machine the time may be over before the first byte.
+    with pytest.raises(Unavailable, match=r"in time|too long"):
         client.get(server.url(), limit_bytes=LIMIT, timeout_s=0.3)
 
 

@@ -26,7 +26,7 @@ def test_a_log_killed_over_and_over_loses_nothing(appenders, copied, survives):
 
 def test_a_log_killed_once_loses_nothing(appenders, copied, survives):
     folder = copied()
-    pid = appenders.start(folder, [7] * 500)
+    pid = appenders.start(folder, [7] * 100_000)
     while not (folder / "acknowledged").read_text():
         time.sleep(0.01)
     os.kill(pid, signal.SIGKILL)

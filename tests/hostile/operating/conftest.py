@@ -1,8 +1,11 @@
 """An exchange that children submit to, and the check that it kept its word."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,7 @@ import pytest
 from exchanges import Clock, Running
 from tocsin.entries.envelope import Envelope
 from tocsin.operating.checking import check_folder
+from waiting import wait_until
 
 SUBMITTER = Path(__file__).parent / "submitter.py"
 MEMBERS = ("alice", "bob", "carol", "dave")
@@ -32,6 +36,20 @@ class Submitters:
     def end(self):
         """Wait for the child; return its exit code, or minus the signal that killed it."""
         return int(self._process.stdout.readline())
+
+    def kill(self, folder, delay_s, *, speaks):
+        """Start a child, and kill it after a while; `speaks`: once it has come to say something.
+
+        However slow the machine is, a child that speaks was in the middle of it.
+        """
+        said = folder / "acknowledged"
+        before = said.stat().st_size
+        pid = self.start(folder)
+        if speaks:
+            wait_until(lambda: said.stat().st_size > before)
+        time.sleep(delay_s)
+        os.kill(pid, signal.SIGKILL)
+        assert self.end() == -signal.SIGKILL
 
     def close(self):
         self._process.stdin.close()

@@ -13,9 +13,13 @@ from tocsin.operating.contents import Contents
 
 
 def traces(folder, *needles):
-    """The files that hold any of these bytes."""
-    files = [one for one in folder.rglob("*") if one.is_file()]
-    return [one.name for one in files if any(needle in one.read_bytes() for needle in needles)]
+    """The files that hold any of these bytes; begins anew where one goes meanwhile."""
+    while True:
+        try:
+            held = {one: one.read_bytes() for one in folder.rglob("*") if one.is_file()}
+        except FileNotFoundError:
+            continue
+        return [one.name for one, data in held.items() if any(part in data for part in needles)]
 
 
 def of_parcels(parcels):

@@ -1,11 +1,8 @@
 """An exchange killed at any moment keeps all it acknowledged, makes nothing twice, and goes on."""
 
-import os
 import random
-import signal
 import subprocess
 import sys
-import time
 from contextlib import closing
 
 import pytest
@@ -14,7 +11,6 @@ from exchanges import Clock
 from tocsin.entries.statements import GroupSaid
 from tocsin.operating.exchange import Exchange
 from tocsin.operating.folder import Folder, open_settings
-from waiting import wait_until
 
 
 def kill_over_and_over(submitters, survives, folder, rounds, every, seed):
@@ -22,13 +18,7 @@ def kill_over_and_over(submitters, survives, folder, rounds, every, seed):
     draw = random.Random(seed)
     size = 0
     for trial in range(1, rounds + 1):
-        before = (folder / "acknowledged").stat().st_size
-        pid = submitters.start(folder)
-        if trial % 2:  # However slow the machine is, half of them come to say something.
-            wait_until(lambda: (folder / "acknowledged").stat().st_size > before)  # noqa: B023 - now
-        time.sleep(draw.uniform(0.01, 0.25))
-        os.kill(pid, signal.SIGKILL)
-        assert submitters.end() == -signal.SIGKILL
+        submitters.kill(folder, draw.uniform(0.01, 0.25), speaks=trial % 2 == 1)
         if trial % every == 0:
             size = survives(folder)
     return size

@@ -1,9 +1,7 @@
 """The lock record on PostgreSQL: killed, cut off and contended for, the log keeps one history."""
 
-import os
 import random
 import shutil
-import signal
 import time
 
 import pytest
@@ -50,10 +48,7 @@ def test_an_exchange_killed_over_and_over_keeps_its_word(submitters, survives, f
     settings.write_text(f'{settings.read_text()}lock_url = "{lock_url}"\n')
     draw = random.Random(3)
     for _ in range(8):
-        pid = submitters.start(folder)
-        time.sleep(draw.uniform(0.2, 0.6))
-        os.kill(pid, signal.SIGKILL)
-        assert submitters.end() == -signal.SIGKILL
+        submitters.kill(folder, draw.uniform(0.01, 0.5), speaks=True)
     assert survives(folder) > 20
 
 
@@ -111,8 +106,10 @@ def copied(running, path):
 
 
 def drop_connections(postgres, lock_url):
+    """Return once they are gone, and not only asked to go."""
     name = make_url(lock_url).database
-    postgres.run(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
+    gone = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
+    postgres.run(f"{gone} WHERE datname = '{name}'")
 
 
 def submitted_in_the_end(person, parcel):

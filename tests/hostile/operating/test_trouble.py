@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -11,7 +12,7 @@ import pytest
 from exchanges import NOW, Clock, Running, an_item
 from tocsin.entries.envelope import Envelope
 from tocsin.errors import Conflict, TocsinError, Unavailable
-from tocsin.exchange import errors
+from tocsin.exchange import errors, log, recovering
 from tocsin.operating import desk
 from tocsin.operating.checking import check_folder
 
@@ -89,11 +90,19 @@ def test_an_entry_logged_after_its_submitter_gave_up_is_found_when_asked_again(
     running, alice, monkeypatch
 ):
     monkeypatch.setattr(desk, "SETTLE_S", 0.0)
+    gave_up = threading.Event()
+
+    def later(parts):
+        gave_up.wait(30)
+        return recovering.recover(parts)
+
+    monkeypatch.setattr(log, "recover", later)
     broken(running, "locks", "swap", after=True)
     parcel = alice.seal(an_item(1))
     with pytest.raises(Unavailable) as caught:
         alice.submit(parcel)
     assert caught.value.code == "uncertain"
+    gave_up.set()
     until = time.monotonic() + 30
     while running.exchange.health().trouble and time.monotonic() < until:
         time.sleep(0.02)

@@ -12,7 +12,7 @@ def test_a_run_prints_both_sides_and_how_far_they_are_apart(decode):
     result = run(160, decode=decode, images=2)
     assert result.keys() >= FIGURES
     assert result["size_px"] == 160
-    assert result["ratio"] == pytest.approx(result["peer_ms"] / result["ours_ms"], rel=0.1)
+    assert result["ratio"] == pytest.approx(result["peer_ms"] / result["ours_ms"], abs=0.06)
 
 
 def test_the_kernel_differs_from_pdqhash_in_no_bit():

@@ -16,7 +16,9 @@ def test_the_promised_figures_are_there(result):
     promised = {"signals", "ours_us", "peer", "peer_us", "ratio", "recall", "bytes_per_signal"}
     assert promised <= set(result)
     assert result["signals"] == 20_000
-    assert result["ratio"] == pytest.approx(result["peer_us"] / result["ours_us"], rel=0.05)
+    assert result["ratio"] == pytest.approx(
+        result["peer_us"] / result["ours_us"], rel=0.05, abs=0.1
+    )
 
 
 def test_everything_that_faiss_finds_is_found_and_nothing_else(result):

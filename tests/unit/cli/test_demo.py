@@ -8,6 +8,7 @@ import pytest
 
 from program import COMMAND, environment, run_apart
 from tocsin.cli.demo import _usable
+from waiting import WAIT_S
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +53,7 @@ def test_with_a_terminal_the_demo_serves_until_ctrl_c(tmp_path):
         shown = _read_until(controller, b"Ctrl-C stops the node.")
         os.killpg(demo.pid, signal.SIGINT)
         shown += _read_until(controller, b"stopped")
-        assert demo.wait(30) == 0
+        assert demo.wait(WAIT_S) == 0
     assert b"\x1b[" in shown  # Verdicts in colour.
     assert b"Traceback" not in shown
 

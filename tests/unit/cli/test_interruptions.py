@@ -2,15 +2,14 @@ import os
 import signal
 import sqlite3
 import subprocess
-import time
 
 import pytest
 
 from program import COMMAND, environment, run_apart
 from tocsin.lists.importing import BATCH
+from waiting import WAIT_S, wait_until
 
 ROWS = BATCH + 2000
-WAIT_S = 60
 
 
 @pytest.fixture
@@ -50,9 +49,7 @@ def importing(program, rows, tmp_path):
         with pipe.open("w") as writing:
             writing.write(rows.read_text())
             writing.flush()
-            last = time.monotonic() + WAIT_S
-            while stored(tmp_path) < BATCH and time.monotonic() < last:
-                time.sleep(0.05)
+            wait_until(lambda: stored(tmp_path) >= BATCH)
             yield process
         process.kill()
 

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tocsin.cli.parallel import AHEAD, in_parallel
+from waiting import WAIT_S
 
 
 @given(st.lists(st.integers(), max_size=30), st.integers(1, 4))
@@ -20,7 +21,7 @@ def test_work_is_taken_only_a_little_ahead_of_the_answers():
 
 
 def test_several_are_done_at_the_same_time():
-    both = threading.Barrier(2, timeout=10)
+    both = threading.Barrier(2, timeout=WAIT_S)
     assert len(list(in_parallel(2, lambda _: both.wait(), range(2)))) == 2
 
 

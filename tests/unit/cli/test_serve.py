@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from program import COMMAND, environment, run_apart
+from waiting import WAIT_S
 
 
 @pytest.fixture
@@ -22,14 +23,14 @@ def serving(tmp_path):
 
 def test_a_node_answers_as_soon_as_it_says_where(serving):
     _, address = serving
-    assert httpx.get(f"{address}/health").status_code == 200
+    assert httpx.get(f"{address}/health", timeout=WAIT_S).status_code == 200
 
 
 @pytest.mark.parametrize("word", [signal.SIGTERM, signal.SIGINT])
 def test_a_node_that_is_told_to_stop_ends_in_order(serving, word):
     server, _ = serving
     server.send_signal(word)
-    assert server.wait(30) == 0
+    assert server.wait(WAIT_S) == 0
 
 
 def test_what_another_command_adds_is_matched_by_the_serving_node(serving, tmp_path):
@@ -40,7 +41,7 @@ def test_what_another_command_adds_is_matched_by_the_serving_node(serving, tmp_p
     run_apart("lists", "add", "known", "--sha256", sha256, **folder)
     asked = {"signals": [{"type": "sha256", "signal": sha256}]}
     headers = {"Authorization": f"Bearer {token}"}
-    answer = httpx.post(f"{address}/v1/screen/hashes", json=asked, headers=headers)
+    answer = httpx.post(f"{address}/v1/screen/hashes", json=asked, headers=headers, timeout=WAIT_S)
     assert answer.json()["verdict"] == "hold"
 
 

@@ -12,8 +12,15 @@ from program import COMMAND, environment, run_apart
 from tocsin.exchange.advance import encode_advance
 from tocsin.exchange.keys import PublicKey, SigningKey
 from tocsin.exchange.witness import add_cosignatures
+from waiting import WAIT_S, wait_until
 
 LOG = SigningKey.generate(ORIGIN)
+
+
+def add(said, note):
+    """Ask the witness that announced itself so for its cosignature on a first checkpoint."""
+    body = encode_advance(0, (), note)
+    return httpx.post(f"{said['witness']}/add-checkpoint", content=body, timeout=WAIT_S)
 
 
 @pytest.fixture
@@ -41,17 +48,17 @@ def start(tmp_path):
 def test_a_witness_cosigns_and_is_the_same_after_a_restart(start):
     process, said = start("--name", "witness.example/w", "--log", str(LOG.verifier))
     note = signed(log_in_memory(7)[1], LOG, None)
-    answer = httpx.post(f"{said['witness']}/add-checkpoint", content=encode_advance(0, (), note))
+    answer = add(said, note)
     assert add_cosignatures(note, answer.text, [PublicKey.parse(said["key"])])
     process.send_signal(signal.SIGTERM)
-    assert process.wait(10) == 0
+    assert process.wait(WAIT_S) == 0
     _, again = start("--metrics-port", "0")
     assert (again["key"], again["logs"]) == (said["key"], [ORIGIN])
-    answer = httpx.post(f"{again['witness']}/add-checkpoint", content=encode_advance(0, (), note))
+    answer = add(again, note)
     assert (answer.status_code, answer.text) == (409, "7\n")
-    assert 'tocsin_witness_requests_total{route="/add-checkpoint",status="409"}' in (
-        httpx.get(again["metrics"]).text
-    )
+    counted = 'tocsin_witness_requests_total{route="/add-checkpoint",status="409"}'
+    # Counted once it is answered.
+    wait_until(lambda: counted in httpx.get(again["metrics"], timeout=WAIT_S).text)
 
 
 @pytest.mark.parametrize(

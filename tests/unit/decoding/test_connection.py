@@ -16,8 +16,9 @@ from tocsin.decoding.base import Limits
 from tocsin.decoding.connection import Connection, ZygoteDied
 from tocsin.decoding.wire import Pictures, Refusal, Shape
 from tocsin.model import Decoded, Obstacle, Undecodable
+from waiting import WAIT_S
 
-LIMITS = Limits(wall_s=5, pixels=10_000, memory_bytes=1 << 20)
+LIMITS = Limits(wall_s=WAIT_S, pixels=10_000, memory_bytes=1 << 20)
 SHAPE = Shape("image", 2, 3, 1, 2, 3)
 HEADER = wire.pack_answer(Pictures("png", 1, (SHAPE,)))
 
@@ -140,16 +141,24 @@ def test_a_child_that_does_not_read_is_too_slow(puppet):
     assert puppet.ask(bytes(8 << 20)).obstacle is Obstacle.TOO_SLOW
 
 
-def test_descriptors_that_a_child_sends_along_are_not_taken(puppet):
-    before = len(list(Path("/proc/self/fd").iterdir()))
-    words = HEADER + bytes(6)
-    rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, struct.pack("=2i", 0, 1))]
-    puppet.link.sendmsg([words], rights)
-    assert isinstance(puppet.ask(), Decoded)
-    assert len(list(Path("/proc/self/fd").iterdir())) == before
+def test_descriptors_that_a_child_sends_along_are_not_taken(puppet, tmp_path):
+    with (tmp_path / "sent").open("w") as sent:
+        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, struct.pack("=i", sent.fileno()))]
+        puppet.link.sendmsg([HEADER + bytes(6)], rights)
+        assert isinstance(puppet.ask(), Decoded)
+        # Of all that this process has open, which other threads may be changing.
+        held = Path("/proc/self/fd").iterdir()
+        assert sum(leads_to(one, sent.name) for one in held) == 1
+
+
+def leads_to(link: Path, name: str) -> bool:
+    try:
+        return str(link.readlink()) == name
+    except FileNotFoundError:
+        return False
 
 
 def test_closing_kills_the_child(puppet):
     puppet.connection.close()
-    assert puppet.process.wait(10) == -signal.SIGKILL
+    assert puppet.process.wait(WAIT_S) == -signal.SIGKILL
     puppet.connection = Puppet(LIMITS).connection

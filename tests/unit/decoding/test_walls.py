@@ -41,7 +41,7 @@ print(json.dumps({
 @pytest.fixture(scope="module")
 def tried():
     run = subprocess.run(
-        [sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True, timeout=600
     )
     return json.loads(run.stdout)
 

@@ -11,6 +11,7 @@ from logs import WatchedLog, an_entry
 from tocsin.exchange.errors import Absent, Malformed, Unavailable
 from tocsin.exchange.fetching import HttpFetch
 from tocsin.exchange.reading import Advanced, Reader
+from waiting import WAIT_S
 
 
 class Server(ThreadingHTTPServer):
@@ -41,7 +42,7 @@ class Handler(BaseHTTPRequestHandler):
 def serve():
     """Start a server for a function of the path, and return a fetch from it."""
     servers = []
-    with httpx.Client(timeout=5, trust_env=False) as client:
+    with httpx.Client(timeout=WAIT_S, trust_env=False) as client:
 
         def start(find):
             servers.append(Server(find))

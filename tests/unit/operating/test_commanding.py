@@ -1,6 +1,5 @@
 """The operator's commands, beside an exchange that runs and without one."""
 
-import threading
 from datetime import timedelta
 
 import pytest
@@ -16,6 +15,7 @@ from tocsin.operating.contents import open_contents
 from tocsin.operating.errands import Errands
 from tocsin.operating.folder import make
 from tocsin.operating.invitations import check_terms
+from waiting import wait_until
 
 
 @pytest.fixture(autouse=True)
@@ -51,28 +51,20 @@ def test_several_commands_are_done_in_their_order(running, alice):
 
 
 def test_an_errand_that_was_done_and_not_marked_so_is_not_done_twice(running, alice):
+    running.close()
     database = open_contents(running.folder.contents)
     errands = Errands(database)
     (number,) = errands.leave([SUSPENDED], NOW)
     (errand,) = errands.waiting()
-    running.close()
     running.open()
-    wait_for(lambda: errands.outcome(number) is not None)
+    wait_until(lambda: errands.outcome(number) is not None)
     with database.write() as connection:
         connection.execute("UPDATE errand SET outcome = NULL")
-    wait_for(lambda: errands.outcome(number) is not None)
+    wait_until(lambda: errands.outcome(number) is not None)
     assert errands.outcome(number) == 2
     assert running.exchange.register().size == 3
     assert errand.statement == SUSPENDED
     database.close()
-
-
-def wait_for(found):
-    for _ in range(200):
-        if found():
-            return
-        threading.Event().wait(0.05)
-    raise AssertionError("it did not come")
 
 
 def test_a_command_that_nobody_takes_is_taken_back(tmp_path, running, monkeypatch):
@@ -85,8 +77,8 @@ def test_a_command_that_nobody_takes_is_taken_back(tmp_path, running, monkeypatc
 
 @pytest.mark.parametrize("kind", [Refused, Conflict, InvalidInput])
 def test_the_kind_of_an_error_survives_the_errand(running, kind):
-    (number,) = running.exchange._errands.leave([SUSPENDED], NOW)
     running.exchange._desk.close()
+    (number,) = running.exchange._errands.leave([SUSPENDED], NOW)
     running.exchange._errands.done(number, kind("no", code="some_code"))
     with pytest.raises(TocsinError) as caught:
         running.exchange._errands.outcome(number)

@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from exchanges import ORIGIN, Clock, Running, an_item
+from exchanges import ORIGIN, URL, Clock, Running, an_item
 from servers import answer, serve
 from tocsin.errors import Damaged, NotFound
 from tocsin.exchange.errors import Absent, Malformed
@@ -14,15 +14,17 @@ from tocsin.exchange.keys import Algorithm, SigningKey
 from tocsin.exchange.locking import open_locks
 from tocsin.exchange.policy import Policy
 from tocsin.exchange.proof import Proof
+from tocsin.exchange.signer import read_key
 from tocsin.exchange.witness import Cosigned, Witness, monitoring_path
 from tocsin.operating.checking import check_folder
 from tocsin.operating.cosigning import COSIGNED
+from tocsin.operating.folder import make
 from tocsin.operating.witnessing import addresses
 from waiting import wait_until
 
 
 class Served:
-    """A witness behind HTTP, of a log whose key it learns later."""
+    """A witness behind HTTP, of a log whose key it learns before that asks."""
 
     def __init__(self, name, folder):
         self.key = SigningKey.generate(name, Algorithm.COSIGNATURE)
@@ -31,9 +33,7 @@ class Served:
         self.reply = self.honest
 
     def honest(self, handler, body):
-        witness = Witness(
-            self.key, {ORIGIN: [self.log] if self.log else []}, locks=self.locks, clock=Clock()
-        )
+        witness = Witness(self.key, {ORIGIN: [self.log]}, locks=self.locks, clock=Clock())
         if handler.command == "GET":
             assert handler.path == f"/{monitoring_path(ORIGIN)}"
             try:
@@ -47,8 +47,13 @@ class Served:
 
 
 @contextmanager
-def witnessed(tmp_path, names=("one", "two", "three"), quorum=2, **settings):
-    """An exchange with witnesses, of which a quorum must cosign."""
+def witnessed(
+    tmp_path, names=("one", "two", "three"), quorum=2, prepare=lambda _: None, **settings
+):
+    """An exchange with witnesses, of which a quorum must cosign.
+
+    It asks from the moment that it is open, so what they are told to do is `prepare`d before.
+    """
     with ExitStack() as stack:
         served = {}
         lines = []
@@ -58,11 +63,23 @@ def witnessed(tmp_path, names=("one", "two", "three"), quorum=2, **settings):
             server.reply = partial(reply_with, one, server)
             lines.append(f"witness {name} {one.key.verifier} {server.url('')}")
         policy = "\n".join([*lines, f"group all {quorum} {' '.join(names)}", "quorum all", ""])
-        running = Running(tmp_path / "exchange", witnesses=policy, **settings)
+        folder = make(tmp_path / "exchange", origin=ORIGIN, url=URL, witnesses=policy, **settings)
         for one in served.values():
-            one.log = running.exchange.verifier
+            one.log = read_key(folder.signing_key).verifier
+        prepare(served)
+        running = Running(folder.path)
         yield running, served, policy
         running.close()
+
+
+def refuse(*names):
+    """Let these witnesses refuse whatever they are asked."""
+
+    def prepare(served):
+        for name in names:
+            served[name].reply = lambda handler, _: answer(503)(handler)
+
+    return prepare
 
 
 def reply_with(one, server, handler):
@@ -83,7 +100,7 @@ def test_the_quorums_cosignatures_are_published_beside_the_checkpoint(tmp_path):
         trusted = Policy.parse(f"log {running.exchange.verifier}\n{policy}".encode())
         signed = trusted.open(running.exchange.cosigned())
         assert signed.checkpoint == running.exchange.head.checkpoint
-        assert running.exchange.health().quorum_behind_s == 0
+        wait_until(lambda: running.exchange.health().quorum_behind_s == 0)
 
 
 def test_a_receipt_satisfies_a_policy_with_witnesses_once_the_quorum_cosigned(tmp_path):
@@ -98,24 +115,21 @@ def test_a_receipt_satisfies_a_policy_with_witnesses_once_the_quorum_cosigned(tm
 
 
 def test_entries_are_answered_though_no_witness_is_there_and_the_alarm_is_raised(tmp_path):
-    with witnessed(tmp_path, quorum_within_s=1) as (running, served, _):
-        for one in served.values():
-            one.reply = lambda handler, _: answer(503)(handler)
+    dead = refuse("one", "two", "three")
+    with witnessed(tmp_path, prepare=dead, quorum_within_s=1) as (running, _, _):
         assert running.join("alice").say(an_item()) == [2]
         wait_until(lambda: running.exchange.health().quorum_late)
-        # The first answers may be from before the witnesses were told to refuse.
         wait_until(lambda: all("503" in one.error for one in running.exchange.health().witnesses))
         assert running.exchange.health().trouble == ""
         assert running.exchange.cosigned() == running.exchange.head.note
 
 
 def test_one_of_three_may_be_dead_and_one_alone_is_no_quorum(tmp_path):
-    with witnessed(tmp_path) as (running, served, _):
-        served["one"].reply = lambda handler, _: answer(500)(handler)
+    with witnessed(tmp_path, prepare=refuse("one")) as (running, served, _):
         alice = running.join("alice")
         wait_until(lambda: complete(running))
         size = running.exchange.health().cosigned_size
-        served["two"].reply = lambda handler, _: answer(500)(handler)
+        refuse("two")(served)
         alice.say(an_item())
         wait_until(lambda: running.exchange.health().witnesses[2].size == size + 1)
         assert running.exchange.health().cosigned_size == size
@@ -123,9 +137,10 @@ def test_one_of_three_may_be_dead_and_one_alone_is_no_quorum(tmp_path):
 
 
 def test_a_cosignature_that_does_not_verify_never_counts(tmp_path):
-    with witnessed(tmp_path, names=("one",), quorum=1) as (running, served, _):
-        forger = SigningKey.generate("one", Algorithm.COSIGNATURE)
-        served["one"].key = forger
+    def forge(served):
+        served["one"].key = SigningKey.generate("one", Algorithm.COSIGNATURE)
+
+    with witnessed(tmp_path, names=("one",), quorum=1, prepare=forge) as (running, _, _):
         running.join("alice")
         wait_until(lambda: running.exchange.health().witnesses[0].error)
         assert running.exchange.health().cosigned_size == 0

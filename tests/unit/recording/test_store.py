@@ -256,9 +256,10 @@ def test_a_writer_that_failed_goes_on(sqlite_store, clock):
 
 
 def test_a_connection_that_the_server_cut_is_replaced(postgresql_store, clock):
-    cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+    cut = "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity"  # Waits for its end.
+    others = "pid <> pg_backend_pid() AND datname = current_database()"
     with postgresql_store.read() as connection:
-        connection.execute(text(f"{cut} AND datname = current_database()"))
+        connection.execute(text(f"{cut} WHERE {others}"))
     postgresql_store.record(event(clock)).result()
     assert subjects(postgresql_store) == ["subject"]
 

@@ -1,7 +1,6 @@
 """What an exchange answers is brought into form, or refused; how it fails is told apart."""
 
 import json
-import socket
 import ssl
 import threading
 
@@ -10,7 +9,7 @@ import pytest
 from certificates import authority, server_context
 from exchanges import ORIGIN, an_item
 from served import a_key, clock_ahead, now, serving
-from servers import answer, raw, serve
+from servers import a_port, answer, raw, serve
 from tocsin.entries.envelope import Position, seal
 from tocsin.entries.requests import Received, verify
 from tocsin.errors import (
@@ -26,6 +25,7 @@ from tocsin.errors import (
 from tocsin.exchange import errors as log
 from tocsin.sharing import remote as remotes
 from tocsin.sharing.remote import Remote
+from waiting import WAIT_S
 
 RING = {"old": 1, "size": 2, "checkpoint": "note", "leaves": ["AA=="], "contents": [""]}
 
@@ -179,14 +179,13 @@ def test_objects_fail_as_those_of_the_log_do(server, remote):
 
 
 def test_an_exchange_that_is_gone_is_unavailable():
-    with socket.create_server(("127.0.0.1", 0)) as gone:
-        url = f"http://127.0.0.1:{gone.getsockname()[1]}"
-    remote = Remote(url, a_key(), local=True)
-    for ask in (remote.position, remote.about, lambda: next(rings(remote))):
-        with pytest.raises(Unavailable):
-            ask()
-    with pytest.raises(log.Unavailable):
-        remote.get("checkpoint")
+    with a_port() as nobodys:
+        remote = Remote(f"http://127.0.0.1:{nobodys}", a_key(), local=True)
+        for ask in (remote.position, remote.about, lambda: next(rings(remote))):
+            with pytest.raises(Unavailable):
+                ask()
+        with pytest.raises(log.Unavailable):
+            remote.get("checkpoint")
 
 
 @pytest.mark.parametrize(
@@ -253,7 +252,7 @@ def test_a_ring_may_leave_out_what_it_rings_for(server, remote):
 def test_a_line_that_falls_silent_is_dead(server, remote, monkeypatch):
     monkeypatch.setattr(remotes, "SILENCE_S", 0.2)
     done = threading.Event()
-    streams(server, b": 1\n\n", pause=lambda: done.wait(5))
+    streams(server, b": 1\n\n", pause=lambda: done.wait(WAIT_S))
     with pytest.raises(Unavailable):
         list(rings(remote))
     done.set()
@@ -261,12 +260,12 @@ def test_a_line_that_falls_silent_is_dead(server, remote, monkeypatch):
 
 def test_closing_ends_a_line_on_which_another_thread_waits(server, remote):
     done, heard = threading.Event(), threading.Event()
-    streams(server, b": 1\n\n", pause=lambda: done.wait(10))
+    streams(server, b": 1\n\n", pause=lambda: done.wait(WAIT_S))
     listening = threading.Thread(target=lambda: list(rings(remote, heard=heard.set)))
     listening.start()
-    assert heard.wait(5)
+    assert heard.wait(WAIT_S)
     remote.close()
-    listening.join(5)
+    listening.join(remotes.SILENCE_S / 2)  # It did not end of itself.
     assert not listening.is_alive()
     done.set()
     with pytest.raises(Unavailable):
@@ -334,7 +333,7 @@ def test_what_drips_is_not_waited_for_without_end(server, remote, monkeypatch, l
     monkeypatch.setattr(limit, 0.2)
     done = threading.Event()
     start = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"
-    server.reply = raw(start, *[b"x"] * 100, pause=lambda: done.wait(0.05))
+    server.reply = raw(start, *[b"x"] * 1000, pause=lambda: done.wait(0.05))
     with pytest.raises(error, match="more than"):
         ask(remote)
     done.set()

@@ -5,6 +5,7 @@ import threading
 from tocsin.errors import Unavailable
 from tocsin.trust import reviewing
 from tocsin.trust.reviewing import Reviewer
+from waiting import WAIT_S
 
 
 class Moody:
@@ -25,7 +26,7 @@ def test_a_review_that_failed_is_tried_again(monkeypatch):
     standing = Moody()
     reviewer = Reviewer(standing)
     reviewer.start()
-    assert standing.twice.wait(10)
+    assert standing.twice.wait(WAIT_S)
     reviewer.close()
     assert reviewer.problem == ""
 

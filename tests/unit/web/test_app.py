@@ -44,7 +44,7 @@ def test_nothing_that_the_document_allows_goes_wrong(tmp_path):
             [*command, *asked, *header],
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=600,
             check=False,
             cwd=tmp_path,
             env=os.environ | {"NO_COLOR": "1"},

@@ -9,6 +9,7 @@ from tocsin.errors import NotFound, Unavailable
 from tocsin.lists.items import ItemDraft
 from tocsin.recording.events import Tag
 from tocsin.web.gathering import Gathering
+from waiting import WAIT_S
 
 pytestmark = pytest.mark.anyio
 
@@ -72,7 +73,7 @@ async def test_look_ups_that_wait_together_are_judged_together(served, seed):
 
         def judge_many(self, uploads, readings, only=()):
             passes.append(len(uploads))
-            gate.wait(10)
+            gate.wait(WAIT_S)
             return road.judge_many(uploads, readings, only=only)
 
     gathering = Gathering(Watching())

@@ -18,6 +18,7 @@ from tocsin.errors import ConfigurationError
 from tocsin.recording.events import Tag
 from tocsin.web.listening import set_up_log
 from tocsin.web.server import Service
+from waiting import WAIT_S
 
 
 @pytest.fixture
@@ -48,10 +49,10 @@ def program(tmp_path):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_node_that_is_told_to_stop_ends_in_order(program, number):
     process, addresses = program
-    assert httpx.get(addresses["api"] + "/health").status_code == 200
-    assert "tocsin_up 1.0" in httpx.get(addresses["metrics"]).text
+    assert httpx.get(addresses["api"] + "/health", timeout=WAIT_S).status_code == 200
+    assert "tocsin_up 1.0" in httpx.get(addresses["metrics"], timeout=WAIT_S).text
     process.send_signal(number)
-    assert process.wait(20) == 0
+    assert process.wait(WAIT_S) == 0
     assert "Traceback" not in process.stderr.read()
 
 

@@ -1,12 +1,12 @@
 """Connections at the level of bytes, against a real server."""
 
 import socket
-import time
 from contextlib import closing
 
 import pytest
 
 from tocsin.web import wire
+from waiting import WAIT_S
 
 OK = b"HTTP/1.1 200"
 
@@ -14,7 +14,7 @@ OK = b"HTTP/1.1 200"
 @pytest.fixture
 def connect(served):
     def open_one():
-        connection = socket.create_connection(("127.0.0.1", served.port), timeout=10)
+        connection = socket.create_connection(("127.0.0.1", served.port), timeout=WAIT_S)
         return closing(connection)
 
     return open_one
@@ -56,22 +56,19 @@ def test_requests_sent_at_once_are_answered_in_order(connect):
 def test_a_head_that_never_ends_is_cut_off(connect):
     with connect() as connection:
         connection.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n")
-        got = b""
         try:
             for number in range(10_000):
                 connection.sendall(b"X-%d: %s\r\n" % (number, b"y" * 1000))
+            got = read(connection)
         except (BrokenPipeError, ConnectionResetError):
             return
-        got = read(connection)
         assert b" 431 " in got or got == b""
 
 
 def test_a_client_that_says_nothing_is_let_go(connect, monkeypatch):
     monkeypatch.setattr(wire, "HEAD_S", 0.2)
     with connect() as connection:
-        started = time.monotonic()
         assert ended(connection)
-        assert time.monotonic() - started < 5
 
 
 def test_a_client_that_drips_its_head_is_let_go(connect, monkeypatch):
@@ -92,7 +89,8 @@ def test_a_client_that_stops_in_its_body_is_let_go(served, connect, monkeypatch)
         assert ended(connection)
 
 
-def test_a_client_that_goes_on_sending_after_its_answer_gets_the_answer(connect):
+def test_a_client_that_goes_on_sending_after_its_answer_gets_the_answer(connect, monkeypatch):
+    monkeypatch.setattr(wire, "LINGER_S", WAIT_S)
     with connect() as connection:
         connection.sendall(
             b"POST /v1/screen/file HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n"

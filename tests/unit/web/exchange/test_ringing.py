@@ -14,6 +14,7 @@ from tocsin.operating.bell import Ring
 from tocsin.web.exchange import ringing
 from tocsin.web.exchange.ringing import MAX_PENDING, Hub, Line, counts, written
 from tocsin.web.problems import TooMany
+from waiting import WAIT_S
 
 LEAF = bytes([1, 16, 9, 0]) + bytes(160)
 URGENT = bytes([1, 16, 9, 1]) + bytes(160)
@@ -95,7 +96,7 @@ def test_a_key_that_was_revoked_reads_no_contents_and_its_line_ends(tmp_path):
         hub.ring(a_ring(("members", b"secret")))
         hub.start(asyncio.get_running_loop())
         heard = told(await line.next())
-        end = await asyncio.wait_for(line.next(), 10)
+        end = await asyncio.wait_for(line.next(), WAIT_S)
         hub.close()
         return heard, end
 
@@ -164,13 +165,13 @@ def test_a_line_that_is_not_read_is_cut_and_the_next_one_is_told(running, hub, m
 def test_a_follower_that_takes_nothing_for_long_is_hung_up_on(running, hub, monkeypatch):
     monkeypatch.setattr(ringing, "SEND_S", 0.0)
     cut = asyncio.Event()
-    line = line_of(running.alice, cut.set)
+    line = line_of(running.alice, lambda: (cut.set(), hub.leave(line)))  # As a stream does.
 
     async def listen():
         hub.start(asyncio.get_running_loop())
         hub.join(line)
         line.sending_since = asyncio.get_running_loop().time()
-        await asyncio.wait_for(cut.wait(), 10)
+        await asyncio.wait_for(cut.wait(), WAIT_S)
         hub.close()
 
     asyncio.run(listen())
@@ -184,7 +185,7 @@ def test_every_line_hears_that_we_live(running, hub, monkeypatch):
     async def listen():
         hub.start(asyncio.get_running_loop())
         hub.join(line)
-        beat = await asyncio.wait_for(line.next(), 10)
+        beat = await asyncio.wait_for(line.next(), WAIT_S)
         hub.close()
         return beat
 
@@ -241,7 +242,7 @@ def test_what_the_exchange_rings_reaches_the_lines(tmp_path):
         leave = running.exchange.bell.subscribe(hub.start(asyncio.get_running_loop()))
         hub.join(line)
         await asyncio.to_thread(alice.say, an_item())
-        heard = told(await asyncio.wait_for(line.next(), 10))
+        heard = told(await asyncio.wait_for(line.next(), WAIT_S))
         leave()
         hub.close()
         return heard

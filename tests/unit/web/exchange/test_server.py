@@ -10,17 +10,23 @@ import pytest
 from exchanges import ORIGIN
 from program import COMMAND, environment, run_apart
 from served import now
+from servers import a_port
 from tocsin.errors import ConfigurationError
 from tocsin.operating.folder import Folder, read_secret
 from tocsin.sharing.remote import Remote
 from tocsin.web.exchange.server import open_port
+from waiting import WAIT_S
 
 
 @pytest.fixture
-def program(tmp_path):
+def port():
+    with a_port() as one:
+        yield one
+
+
+@pytest.fixture
+def program(tmp_path, port):
     """`tocsin exchange serve` as a process of its own, and what it announced."""
-    with open_port("127.0.0.1", 0) as free:
-        port = free.getsockname()[1]
     folder, url = tmp_path / "x", f"http://127.0.0.1:{port}"
     made = run_apart(
         "exchange",
@@ -56,7 +62,7 @@ def test_an_exchange_that_is_told_to_stop_ends_its_lines_and_itself(program):
     process.send_signal(signal.SIGTERM)
     stop.set()
     assert list(rings) == []
-    assert process.wait(10) == 0
+    assert process.wait(WAIT_S) == 0
     assert "Traceback" not in process.stderr.read()
 
 

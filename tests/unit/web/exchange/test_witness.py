@@ -20,7 +20,7 @@ from tocsin.operating.watching import make_watch, open_watch
 from tocsin.web.exchange.guard import Limits
 from tocsin.web.exchange.witness import WitnessFigures, create_app
 from tocsin.web.listening import Server, listen
-from waiting import wait_until
+from waiting import WAIT_S, wait_until
 
 LOG = SigningKey.generate(ORIGIN)
 NAME = "witness.example/w"
@@ -36,14 +36,14 @@ def witnessing(folder, clock, *logs, limits=None):
         server.when_started = answers.set
         thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
         thread.start()
-        assert answers.wait(10)
+        assert answers.wait(WAIT_S)
         try:
             url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-            with httpx.Client(base_url=url, timeout=10) as client:
+            with httpx.Client(base_url=url, timeout=WAIT_S) as client:
                 yield client, key
         finally:
             server.should_exit = True
-            thread.join(10)
+            thread.join(WAIT_S)
 
 
 @pytest.fixture
