@@ -18,15 +18,20 @@ from sqlalchemy import (
     create_engine,
     event,
     insert,
+    inspect,
     select,
     update,
 )
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.schema import CreateTable
 
 from tocsin.exchange.checkpoint import MAX_ORIGIN_BYTES
 from tocsin.exchange.errors import Absent, Overtaken, Unavailable
+from tocsin.exchange.wal import use_wal
+
+BUSY_TIMEOUT_S = 10
 
 metadata = MetaData()
 """For those who keep the table with the migrations of their own database."""
@@ -62,7 +67,7 @@ class SqlLocks:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         with _translated():
-            metadata.create_all(engine)
+            _make_table(engine)
 
     def read(self, origin: str) -> bytes:
         """Return the record; see `Locks`."""
@@ -111,9 +116,20 @@ def _make_durable(connection: DBAPIConnection, entry: ConnectionPoolEntry) -> No
     """Sync the write-ahead log at each commit: SQLite's default there may lose the last ones."""
     del entry
     cursor = connection.cursor()
-    for pragma in ("busy_timeout = 10000", "journal_mode = WAL", "synchronous = FULL"):
-        cursor.execute(f"PRAGMA {pragma}")
+    cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_S * 1000}")
+    use_wal(cursor.execute, busy_timeout_s=BUSY_TIMEOUT_S)
+    cursor.execute("PRAGMA synchronous = FULL")
     cursor.close()
+
+
+def _make_table(engine: Engine) -> None:
+    try:
+        with engine.begin() as connection:
+            connection.execute(CreateTable(records, if_not_exists=True))
+    except (IntegrityError, ProgrammingError):
+        # Where another makes it at the same moment, PostgreSQL refuses it all the same.
+        if not inspect(engine).has_table(records.name):
+            raise
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from tocsin.errors import Damaged, Unavailable
+from tocsin.exchange.wal import use_wal
 
 BUSY_TIMEOUT_S = 10.0
 _BROKEN = ("malformed", "not a database", "corrupt")
@@ -90,8 +91,8 @@ class Database:
             self._path, BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
         )
         self._open.append(connection)
+        use_wal(connection.execute, busy_timeout_s=BUSY_TIMEOUT_S)
         for pragma in (
-            "journal_mode = WAL",
             f"synchronous = {'FULL' if self._durable else 'NORMAL'}",
             "secure_delete = ON",
             "temp_store = MEMORY",

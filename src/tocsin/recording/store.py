@@ -23,6 +23,7 @@ from sqlalchemy.exc import DataError, DBAPIError, SQLAlchemyError, StatementErro
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from tocsin.errors import ConfigurationError, InvalidInput, TocsinError, Unavailable
+from tocsin.exchange.wal import use_wal
 from tocsin.recording import migrating, tables
 from tocsin.recording.events import Event
 from tocsin.recording.pulse import Pulse
@@ -300,9 +301,9 @@ def _configure_sqlite(connection: DBAPIConnection, entry: ConnectionPoolEntry) -
     del entry
     connection.isolation_level = None
     cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
+    use_wal(cursor.execute, busy_timeout_s=_BUSY_MS / 1000)
     for pragma in (
-        f"busy_timeout = {_BUSY_MS}",
-        "journal_mode = WAL",
         # In pages: with SQLite's 1,000 a large import writes the same pages back many times.
         "wal_autocheckpoint = 20000",
         "synchronous = FULL",

@@ -77,6 +77,13 @@ def test_a_record_outlives_the_connection(empty_store_url):
     assert open_locks(empty_store_url).read("log") == b"one"
 
 
+def test_many_open_an_empty_database_at_once(empty_store_url):
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(open_locks, [empty_store_url] * 8))
+    found[0].create("log", b"one")
+    assert {one.read("log") for one in found} == {b"one"}
+
+
 def test_a_sqlite_commit_is_synced(tmp_path):
     locks = open_locks(f"sqlite:///{tmp_path / 'lock.db'}")
     with locks._engine.connect() as connection:
