@@ -10,16 +10,7 @@ from tocsin.entries.statements import Erase
 from tocsin.errors import Unavailable
 from tocsin.operating.checking import check_folder
 from tocsin.operating.contents import Contents
-
-
-def traces(folder, *needles):
-    """The files that hold any of these bytes; begins anew where one goes meanwhile."""
-    while True:
-        try:
-            held = {one: one.read_bytes() for one in folder.rglob("*") if one.is_file()}
-        except FileNotFoundError:
-            continue
-        return [one.name for one, data in held.items() if any(part in data for part in needles)]
+from traces import traces
 
 
 def of_parcels(parcels):

@@ -20,6 +20,7 @@ from tocsin.recording.store import Store
 from tocsin.sharing.entrusting import Entrusted, ExchangeRules
 from tocsin.sharing.following import Following
 from tocsin.trust.standing import Standing
+from traces import traces
 from waiting import wait_until
 
 SECRET = "the name of a person who must be forgotten"
@@ -30,16 +31,6 @@ NEEDLES = (
     *(CODE, CODE.hex().encode(), CODE.hex().upper().encode()),
     *(PDQ, PDQ.hex().encode(), PDQ.hex().upper().encode()),
 )
-
-
-def traces(folder: Path, *needles: bytes) -> list[str]:
-    """Return the files that hold any of these bytes; begin anew where one goes meanwhile."""
-    while True:
-        try:
-            held = {one: one.read_bytes() for one in folder.rglob("*") if one.is_file()}
-        except FileNotFoundError:
-            continue
-        return [one.name for one, data in held.items() if any(part in data for part in needles)]
 
 
 class Member:
